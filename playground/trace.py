@@ -161,42 +161,6 @@ class Attention:
 
 
 @dataclass(frozen=True)
-class AxialAttention:
-    """Attention along one axis of a grid: every column attends within itself ("height") or every row ("width").
-
-    `stored` is [lines, heads, L, L]: lines are the columns for "height" and the rows for "width".
-    """
-
-    axis: str
-    stored: Tensor
-
-    @property
-    def heads(self) -> int:
-        return self.stored.shape[1]
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        lines, _, length, _ = self.stored.shape
-        return (length, lines) if self.axis == "height" else (lines, length)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        rows, cols = self.grid
-        return rows * cols, rows * cols
-
-    def pull(self, r: Tensor) -> Tensor:
-        """Return r @ mean over heads of A for r [rows * cols], in O(HW(H + W)); no HW x HW matrix is built.
-
-        Source: Axial-DeepLab (Wang et al. 2020), equations 3 and 4, read backwards; ours in this form.
-        """
-        mean = self.stored.mean(1).to(r)  # [lines, L, L]
-        lines = r.reshape(self.grid)  # [rows, cols]
-        lines = lines.T if self.axis == "height" else lines  # [lines, L]
-        pulled = (lines.unsqueeze(1) @ mean).squeeze(1)  # [lines, L]
-        return (pulled.T if self.axis == "height" else pulled).reshape(-1)  # [rows * cols]
-
-
-@dataclass(frozen=True)
 class Pool:
     """Average pooling from one grid to a coarser one: each written token reads an equal share of its window."""
 
@@ -216,6 +180,45 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class AxialAttention:
+    """Two attentions in a row: every column within itself ("height"), then every row within itself ("width").
+
+    `height` is [cols, heads, rows, rows] and `width` [rows, heads, cols, cols]; `pool` follows where a block strides.
+    """
+
+    height: Tensor
+    width: Tensor
+    pool: Pool | None = None
+
+    @property
+    def heads(self) -> int:
+        return self.height.shape[1]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, cols) on which both attentions work."""
+        return self.width.shape[0], self.height.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N_written, N_read)."""
+        count = self.grid[0] * self.grid[1]
+        return (self.pool.shape[0] if self.pool else count), count
+
+    def pull(self, r: Tensor) -> Tensor:
+        """Return r @ (pool, width, height) for r [N_written], [N_read], in O(HW(H + W)); no HW x HW matrix is built.
+
+        Source: Axial-DeepLab (Wang et al. 2020), equations 3 and 4, walked backwards; ours in this form.
+        """
+        if self.pool:
+            r = self.pool.pull(r)  # [rows * cols]
+        along = r.reshape(self.grid)  # [rows, cols]
+        along = (along.unsqueeze(1) @ self.width.mean(1).to(r)).squeeze(1)  # [rows, cols]
+        down = (along.T.unsqueeze(1) @ self.height.mean(1).to(r)).squeeze(1)  # [cols, rows]
+        return down.T.reshape(-1)  # [rows * cols]
+
+
+@dataclass(frozen=True)
 class Link:
     """One step by which tokens are made of tokens: `writes` = mix of `reads` through `step`.
 
@@ -231,6 +234,20 @@ class Link:
 
     def __post_init__(self) -> None:
         assert self.step.shape == (self.writes.count, self.reads.count), (self.name, self.step.shape)
+
+    def pull_skip(self, r: Tensor) -> Tensor:
+        """Return r [N_written] carried back along the residual path, [N_read].
+
+        The path is the identity, or where the grid gets coarser the convolution that reads every s-th position.
+        """
+        if self.reads.count == self.writes.count:
+            return r
+        assert self.reads.grid is not None and self.writes.grid is not None
+        fine = r.new_zeros(self.reads.grid)  # [rows, cols]
+        strides = (-(-f // c) for f, c in zip(self.reads.grid, self.writes.grid, strict=True))
+        rows, cols = strides
+        fine[::rows, ::cols] = r.reshape(self.writes.grid)
+        return fine.reshape(-1)  # [N_read]
 
 
 @dataclass(frozen=True)
@@ -266,10 +283,9 @@ class Trace:
     def nbytes(self) -> int:
         """Return the bytes held by this trace's arrays, each storage counted once."""
         held: dict[int, int] = {id(self.view.pixels): self.view.pixels.nbytes}
-        steps = [link.step for link in self.links if not isinstance(link.step, Pool)]
         tensors = [self.logits, self.boxes_cxcywh, self.masks, *[t.values for t in self.tokens]]
-        for step in steps:
-            tensors += [step.stored] if isinstance(step, AxialAttention) else [step.q, step.k, step.bias, step.stored]
+        for link in self.links:
+            tensors += [value for value in vars(link.step).values() if isinstance(value, Tensor)]
         for tensor in tensors:
             if tensor is not None:
                 held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()

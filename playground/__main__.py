@@ -1,0 +1,97 @@
+"""The playground from the shell: `python -m playground models | predict | serve | train | evaluate`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0, or 2 after one sentence on stderr when the input was bad."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] in (["train"], ["evaluate"]):  # training has many options of its own and is loaded on demand
+        from playground.training import __main__ as training
+
+        return training.main(arguments)
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m playground", description="A playground for vision transformers.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    models = commands.add_parser("models", help="list the models that can be asked by name")
+    models.add_argument("--json", action="store_true", help="print the cards as JSON")
+    models.set_defaults(run=_models)
+
+    predict = commands.add_parser("predict", help="answer one picture with one model")
+    predict.add_argument("image", help="a picture file: JPEG, PNG, WebP, GIF, BMP or TIFF")
+    predict.add_argument("--model", required=True, help="a name from the list that `models` prints")
+    predict.add_argument("--top-k", type=int, default=5, help="how many classes (default 5)")
+    predict.add_argument("--threshold", type=float, default=0.5, help="least score of a box, 0 to 1 (default 0.5)")
+    predict.add_argument("--json", action="store_true", help="print the answer as JSON")
+    predict.set_defaults(run=_predict)
+
+    serve = commands.add_parser("serve", help="open the page")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
+    serve.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
+    serve.set_defaults(run=_serve)
+
+    commands.add_parser("train", help="train a recipe: `train --help` tells more")
+    commands.add_parser("evaluate", help="measure a model on a data set: `evaluate --help` tells more")
+    return parser
+
+
+def _models(options: argparse.Namespace) -> int:
+    from playground import api
+
+    cards = api.models()
+    if options.json:
+        print(json.dumps([asdict(card) for card in cards], indent=2, ensure_ascii=False))
+        return 0
+    width = max(len(card.name) for card in cards)
+    for card in cards:
+        metric = card.metrics[0] if card.metrics else None
+        said = f"{metric.name} {metric.value:g} {metric.unit} on {metric.dataset}" if metric else ""
+        print(f"{card.name:{width}}  {card.source:8}{card.task:16}{card.license:20}{said}".rstrip())
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from playground import api
+
+    answer = api.predict(options.image, options.model, options.top_k, options.threshold)
+    if options.json:
+        print(json.dumps(api.as_json(answer), indent=2, ensure_ascii=False))
+        return 0
+    for found in answer.classes:
+        print(f"{found.score:7.1%}  {found.label}")
+    if answer.unsure:
+        print("         not sure: the best class is below what this model gets right")
+    for box in answer.boxes:
+        print(f"{box.score:7.1%}  {box.label}  " + " ".join(f"{edge:.0f}" for edge in box.box_xyxy))
+    for segment in answer.segments:
+        print(f"{segment.score:7.1%}  {segment.label}  {segment.area:.1%} of the picture")
+    if not (answer.classes or answer.boxes or answer.segments):
+        print("Nothing found; a lower --threshold shows weaker answers.")
+    for note in answer.notes:
+        print(f"note: {note}")
+    print(f"{answer.seconds * 1000:.0f} ms on {answer.device}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from playground import launch
+
+    launch.serve(options.host, options.port)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,45 @@
+"""The playground from Python.
+
+    import playground as pg
+    answer = pg.predict("photo.jpg", "everyday-vit", top_k=5)
+    answer.classes[0].label, answer.classes[0].score
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from playground import checks, image, inference
+from playground.models import catalogue
+from playground.models.card import Card
+from playground.trace import Prediction
+
+MOST_CLASSES = 1000
+
+
+def models() -> tuple[Card, ...]:
+    """Return the cards of all models that can be asked by name: the bundled ones first, then those on the Hub."""
+    return (*catalogue.bundled(), *catalogue.HUB)
+
+
+def predict(
+    picture: str | Path | bytes | BinaryIO | Image.Image, model: str, top_k: int = 5, threshold: float = 0.5
+) -> Prediction:
+    """Answer one picture with one model.
+
+    `picture` is a path, the bytes of a file, an open file or a PIL picture; `model` a name from `models()`.
+    Classifiers give the `top_k` best classes, detectors the boxes (pixels of the upload) and segments scoring at
+    least `threshold` (0 to 1). Raises ValueError with one sentence for a bad picture, name or number.
+    """
+    top_k = checks.whole(top_k, "top_k", 1, MOST_CLASSES)
+    threshold = checks.share(threshold, "threshold")
+    return inference.predict(image.read(picture), catalogue.find(model), top_k, threshold)
+
+
+def as_json(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as plain values for JSON: everything but the segment map's pixels."""
+    values = asdict(prediction)
+    del values["segment_map"]
+    return values

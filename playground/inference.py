@@ -1,0 +1,185 @@
+"""From a picture and a card to a trace and an answer. The only caches of the project live here.
+
+Both caches are bounded by bytes and keyed by content: the model by its card, the trace by the picture's pixels and
+the card. Two visitors with the same picture share a result because it is equal by construction.
+"""
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+import torch
+from torch import nn
+
+from playground.image import Picture, content_key, view
+from playground.models import family_of
+from playground.models.answers import classes_of, objects_of
+from playground.models.card import Card
+from playground.models.preprocess import preprocess_of
+from playground.models.weights import load as load_weights
+from playground.trace import Prediction, Trace
+
+MODEL_BYTES = 4 * 1024**3
+TRACE_BYTES = 512 * 1024**2
+LEAST_BOX_SCORE = 0.05  # boxes below are noise and never shown
+
+Progress = Callable[[float, str], None]
+Value = TypeVar("Value")
+
+
+class InferenceError(ValueError):
+    """A model that could not answer; the text is one sentence for the visitor."""
+
+
+class Kept(Generic[Value]):
+    """A cache that forgets the least recently used values once they hold more than `limit` bytes; thread-safe."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        self._values: OrderedDict[str, tuple[Value, int]] = OrderedDict()
+        self._busy: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: str, make: Callable[[], Value], size: Callable[[Value], int]) -> Value:
+        """Return the value for `key`, making it once even when several threads ask at the same time."""
+        with self._lock:
+            busy = self._busy.setdefault(key, threading.Lock())
+        try:
+            with busy:
+                with self._lock:
+                    if key in self._values:
+                        self._values.move_to_end(key)
+                        return self._values[key][0]
+                value = make()
+                self._keep(key, value, size(value))
+                return value
+        finally:
+            with self._lock:
+                self._busy.pop(key, None)
+
+    def _keep(self, key: str, value: Value, size: int) -> None:
+        with self._lock:
+            self._values[key] = (value, size)
+            self.held += size
+            while self.held > self.limit and len(self._values) > 1:
+                _, (_, freed) = self._values.popitem(last=False)
+                self.held -= freed
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+            self.held = 0
+
+
+_models: Kept[nn.Module] = Kept(MODEL_BYTES)
+_traces: Kept[Trace] = Kept(TRACE_BYTES)
+
+
+def pick_device() -> torch.device:
+    """Return the fastest device at hand: CUDA, then Apple's MPS, then the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """Return the device in a visitor's words, such as "NVIDIA H200" or "CPU"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+
+
+def load(card: Card, progress: Progress | None = None, device: torch.device | None = None) -> nn.Module:
+    """Return the card's model in evaluation mode on the device, from the cache or from its weights.
+
+    Raises WeightsError with one sentence when the weights cannot be had.
+    """
+    device = device or pick_device()
+    family = family_of(card)
+
+    def make() -> nn.Module:
+        return load_weights(card, family.build, family.rename, progress).requires_grad_(False).to(device)
+
+    return _models.get(f"{_key(card)} on {device}", make, _model_bytes)
+
+
+def trace(picture: Picture, card: Card, progress: Progress | None = None) -> Trace:
+    """Return everything that one forward pass of the card's model leaves, from the cache where it is there.
+
+    A picture that does not fit the accelerator's memory is tried once more on the CPU.
+    Raises InferenceError or WeightsError with one sentence.
+    """
+
+    def make() -> Trace:
+        device = pick_device()
+        try:
+            return _run(picture, card, device, progress)
+        except torch.OutOfMemoryError:
+            if device.type == "cpu":
+                raise InferenceError("This picture needs more memory than there is; choose a smaller model.") from None
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        return _run(picture, card, torch.device("cpu"), progress)
+
+    return _traces.get(f"{content_key(picture)} by {_key(card)}", make, Trace.nbytes)
+
+
+def predict(
+    picture: Picture, card: Card, top_k: int = 5, threshold: float = LEAST_BOX_SCORE, progress: Progress | None = None
+) -> Prediction:
+    """Answer one picture: the `top_k` best classes, or the boxes and segments that score at least `threshold`.
+
+    Boxes come best first in pixels of the upload; a classifier's scores are softmax probabilities at the card's
+    fitted temperature. Raises ValueError with one sentence.
+    """
+    seen = trace(picture, card, progress)
+    classes = classes_of(seen, card, top_k)
+    boxes, segments, segment_map = objects_of(seen, card, threshold)
+    return Prediction(
+        model=card.name,
+        task=card.task,
+        classes=classes,
+        boxes=boxes,
+        segments=segments,
+        segment_map=segment_map,
+        unsure=bool(classes) and classes[0].score < card.unsure_below,
+        seconds=seen.seconds,
+        device=seen.device,
+        notes=picture.notes,
+        picture_size=seen.view.picture_size,
+    )
+
+
+def forget() -> None:
+    """Drop all cached models and traces."""
+    _models.clear()
+    _traces.clear()
+
+
+def _key(card: Card) -> str:
+    return f"{card.source}:{card.name}:{card.revision}:{card.sha256}:{card.filename}"
+
+
+def _model_bytes(model: nn.Module) -> int:
+    return sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
+
+
+def _run(picture: Picture, card: Card, device: torch.device, progress: Progress | None) -> Trace:
+    model = load(card, progress, device)
+    seen = view(picture, preprocess_of(card))
+    start = time.perf_counter()
+    made = family_of(card).trace(model, seen, card, device)  # its results are on the CPU, so the device is done
+    seconds = time.perf_counter() - start
+    answers = [t for t in (made.logits, made.boxes_cxcywh, made.masks) if t is not None]
+    if not all(math.isfinite(t.sum().item()) for t in answers):
+        raise InferenceError("The model gave no usable answer for this picture; try another picture or model.")
+    return replace(made, seconds=seconds, device=device_name(device))

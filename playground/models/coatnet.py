@@ -1,0 +1,75 @@
+"""CoAtNet: convolution stages, then attention stages with a learned relative bias, on timm's MaxxVit class."""
+
+import timm
+import torch
+from timm.models.maxxvit import TransformerBlock2d
+from torch import Tensor, nn
+
+from playground.image import View
+from playground.models.card import Card
+from playground.models.tracing import attention_of, batch_of, class_logits
+from playground.record import Call, record
+from playground.trace import Link, Pool, Sequence, Tokens, Trace
+
+
+def build(card: Card) -> nn.Module:
+    """Return timm's model of this card without pretrained weights."""
+    return timm.create_model(card.architecture, pretrained=False, **card.options)
+
+
+def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state unchanged: files of this family carry timm's names."""
+    return state
+
+
+def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Trace:
+    """Run one picture stage by stage, block by block, keeping tokens and attention calls.
+
+    Convolution stages leave tokens but no links: they have no attention to show.
+    Source: "CoAtNet" (Dai et al. 2021), equations 3 and 4.
+    """
+    tokens: list[Tokens] = []
+    links: list[Link] = []
+    with torch.no_grad(), record() as calls:
+        x = model.stem(batch_of(view, device))  # [1, C, H, W]
+        tokens.append(_tokens("stem", x))
+        for s, stage in enumerate(model.stages):
+            for b, block in enumerate(stage.blocks):
+                before, seen = x, len(calls)
+                x = block(x)  # [1, C, H, W]
+                name = f"stage {s + 1}, block {b + 1}"
+                tokens.append(_tokens(name, x, f"stage {s + 1}"))
+                if isinstance(block, TransformerBlock2d):
+                    links += _links(name, _last_layer(links) + 1, before, tokens[-1].sequence, s, calls[seen:])
+        logits = model.forward_head(model.norm(x))
+    last = tokens[-1].sequence
+    return Trace(
+        model=card.name,
+        view=view,
+        logits=class_logits(logits, card),
+        tokens=tuple(tokens),
+        links=tuple(links),
+        readout=torch.full((last.count,), 1.0 / last.count),  # the head averages over the last grid
+        device=str(device),
+    )
+
+
+def _tokens(name: str, x: Tensor, sequence: str | None = None) -> Tokens:
+    _, channels, rows, cols = x.shape
+    values = x[0].reshape(channels, rows * cols).T  # [N, C]
+    return Tokens(name, Sequence(sequence or name, rows * cols, (rows, cols)), values.float().cpu())
+
+
+def _last_layer(links: list[Link]) -> int:
+    return links[-1].layer if links else -1
+
+
+def _links(name: str, layer: int, before: Tensor, writes: Sequence, stage: int, calls: list[Call]) -> list[Link]:
+    """Return the block's steps: pooling from a finer grid (equation 4 pools before it attends), then attention."""
+    assert len(calls) == 1 and writes.grid is not None
+    steps = [Link(name, layer, writes, writes, attention_of(calls[0]))]
+    fine = (before.shape[2], before.shape[3])
+    if fine != writes.grid:
+        reads = Sequence(f"stage {stage}", fine[0] * fine[1], fine)
+        steps.insert(0, Link(f"{name}, pooling", layer, reads, writes, Pool(fine, writes.grid), skip=False))
+    return steps

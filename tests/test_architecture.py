@@ -1,0 +1,120 @@
+"""The house rules, read from the source: who may import whom, and what never stands in the product."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
+
+MAY_IMPORT = {  # room: the rooms it may import
+    "__init__": {"api"},
+    "checks": set(),
+    "image": set(),
+    "samples": set(),
+    "figures": {"trace"},
+    "texts": set(),
+    "trace": {"image"},
+    "record": {"trace"},
+    "models": {"trace", "image", "record"},
+    "inference": {"models", "image", "trace", "record"},
+    "training": {"models", "image", "trace"},
+    "api": {"checks", "image", "inference", "models", "trace"},
+    "components": {"image", "texts", "figures"},
+    "tabs": {"api", "checks", "components", "figures", "image", "inference", "models", "samples", "texts", "trace"},
+    "ui": {"components", "inference", "models", "tabs", "texts"},
+    "launch": {"components", "texts", "ui"},
+    "__main__": {"api", "launch", "training"},
+    "app": {"launch", "ui"},
+}
+ONLY_IN = {  # package: the rooms where it may be imported
+    "gradio": {"components", "tabs", "ui", "launch", "app"},
+    "plotly": {"figures", "components"},
+    "timm": {"models", "training"},
+    "huggingface_hub": {"models"},
+    "torch": {"trace", "record", "models", "inference", "training"},
+}
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0] if parts[0] == "app" else parts[1]
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: absolute imports only"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    here = room(path)
+    for name in imports(path):
+        package, *rest = name.split(".")
+        if package == "playground" and rest and rest[0] != here:
+            assert rest[0] in MAY_IMPORT[here], f"{here} may not import {rest[0]}"
+        if package in ONLY_IN:
+            assert here in ONLY_IN[package], f"{here} may not import {package}"
+
+
+def test_the_hub_is_known_in_one_place() -> None:
+    users = {str(p.relative_to(ROOT)) for p in SOURCES if any(n.startswith("huggingface_hub") for n in imports(p))}
+    assert users <= {"playground/models/weights.py", "playground/models/hub.py"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_hooks_pickles_globals_or_loose_arguments(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not isinstance(node, ast.Global), "no global statement"
+        if isinstance(node, ast.Attribute):
+            assert not (node.attr.startswith("register_") and node.attr.endswith("hook")), "no hooks on modules"
+        if isinstance(node, ast.keyword) and node.arg == "weights_only":
+            assert isinstance(node.value, ast.Constant) and node.value.value is True, "never load a pickle unsafely"
+    names = {name.split(".")[0] for name in imports(path)}
+    assert not names & {"pickle", "dill", "shelve"}
+
+
+def test_app_only_composes_and_launches() -> None:
+    assert len((ROOT / "app.py").read_text().splitlines()) < 20
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 380
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 70, f"{node.name} is too long"
+
+
+def test_importing_does_nothing_but_import(tmp_path: Path) -> None:
+    """Every module imports with the network cut, an unwritable home and warnings of ours as errors."""
+    names = [
+        ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for p in SOURCES
+        if p.name != "__main__.py"
+    ]
+    code = f"""
+import socket, sys, os
+def refuse(*a, **k): raise AssertionError("the network was used while importing")
+socket.socket.connect = refuse
+before = set(os.listdir({str(tmp_path)!r}))
+import importlib
+for name in {names!r}:
+    importlib.import_module(name)
+assert set(os.listdir({str(tmp_path)!r})) == before, os.listdir({str(tmp_path)!r})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False,
+        env={"HOME": "/nonexistent", "PATH": "", "TMPDIR": str(tmp_path), "GRADIO_ANALYTICS_ENABLED": "False"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
