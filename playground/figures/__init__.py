@@ -1,0 +1,1 @@
+"""Plotly figures; they know nothing of models."""

@@ -1,0 +1,178 @@
+"""Our two Gradio components, the only subclasses of Gradio's classes.
+
+Gradio writes a stub (`components.pyi`) beside this file when it is imported; git ignores it.
+"""
+
+import importlib.metadata
+import importlib.util
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import plotly.graph_objects as go
+from gradio.data_classes import ImageData
+from pydantic import field_validator
+
+from playground import image
+from playground.texts import say
+
+STATIC = Path(__file__).parent / "static"
+BUNDLE_URL = f"plotly/{importlib.metadata.version('plotly')}/plotly.min.js"
+MOST_DATA_ADDRESS = 1_000_000
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn what goes wrong into one sentence on the page: a ValueError's own text, else a general one and a log entry.
+
+    A ValueError of the project is written for the visitor; anything else is a fault of ours, whose text stays inside.
+    """
+    try:
+        yield
+    except gr.Error:
+        raise
+    except ValueError as error:
+        raise gr.Error(str(error), title=say("error_title"), print_exception=False) from error
+    except Exception as error:
+        logging.getLogger(__name__).exception("a handler failed")
+        raise gr.Error(say("error_ours"), title=say("error_title"), print_exception=False) from error
+
+
+class PictureData(ImageData):
+    """An uploaded file; addresses on the web are refused before anything is fetched."""
+
+    @field_validator("path", "url")
+    @classmethod
+    def _no_address(cls, value: str | None) -> str | None:
+        # `url` is filled by Gradio's own page with this server's address and never fetched; `path` would be.
+        if value is not None and len(value) > MOST_DATA_ADDRESS:
+            raise gr.Error(say("error_too_long"), title=say("error_title"), print_exception=False)
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _no_fetch(cls, value: str | None) -> str | None:
+        if value is not None and value.strip().lower().startswith(("http:", "https:", "ftp:", "data:", "//")):
+            raise gr.Error(say("error_address"), title=say("error_title"), print_exception=False)
+        return value
+
+
+class ModelImage(gr.Image):
+    """A picture field whose uploads go through `image.read`: handlers get an `image.Picture`, or None when empty.
+
+    A file that cannot be read becomes one sentence on the page.
+    """
+
+    data_model = PictureData
+
+    def __init__(
+        self,
+        value: str | None = None,
+        *,
+        label: str | None = None,
+        alt_text: str | None = None,
+        height: int | str | None = None,
+        sources: Sequence[str] = ("upload", "clipboard", "webcam"),
+        placeholder: str | None = None,
+        elem_id: str | None = None,
+        visible: bool = True,
+        interactive: bool | None = True,
+        render: bool = True,
+    ) -> None:
+        super().__init__(
+            value=value,
+            label=label,
+            alt_text=alt_text,
+            height=height,
+            sources=list(sources),
+            placeholder=placeholder,
+            elem_id=elem_id,
+            visible=visible,
+            interactive=interactive,
+            render=render,
+            type="filepath",
+            image_mode=None,
+            buttons=["fullscreen"],
+            show_label=True,
+        )
+
+    def get_block_name(self) -> str:
+        """Return the name under which the page draws this field: Gradio's own picture field."""
+        return "image"
+
+    def get_config(self, cls: type | None = None) -> dict[str, Any]:
+        """Return what the browser needs: all settings of Gradio's own picture field."""
+        return super().get_config(gr.Image)
+
+    def preprocess(self, payload: ImageData | None) -> image.Picture | None:
+        """Return the upload as an upright sRGB picture; raises gr.Error with one sentence."""
+        if payload is None or payload.path is None:
+            return None
+        with sentences():
+            return image.read(Path(payload.path))
+
+
+class PlotlyView(gr.HTML):
+    """A Plotly figure drawn with Plotly's own bundle, served by us and loaded once.
+
+    `view.pick(handler)` is called with gr.EventData when a mark is clicked: `index` (a number, or [row, col] on a
+    heat map), `curve`, `x`, `y`; `view.point(handler)` when one is pointed at, at most 12 times a second. Both come from the browser
+    and are to be checked. The figure's `layout.meta` may give `alt` (said by screen readers) and `aspect`.
+    """
+
+    def __init__(
+        self,
+        value: go.Figure | str | None = None,
+        *,
+        height: int = 360,
+        alt: str = "",
+        label: str | None = None,
+        elem_id: str | None = None,
+        elem_classes: list[str] | None = None,
+        server_functions: list[Callable[..., Any]] | None = None,
+        visible: bool = True,
+        render: bool = True,
+        **given: Any,
+    ) -> None:
+        self.height = height
+        self.alt = alt
+        super().__init__(
+            value=value,
+            label=label,
+            html_template='<div class="pg-plot" role="img" style="height:${height}px"></div>',
+            js_on_load=view_script(),
+            apply_default_css=False,
+            head=f'<script src="{BUNDLE_URL}"></script>',
+            elem_id=elem_id,
+            elem_classes=elem_classes,
+            server_functions=server_functions,
+            visible=visible,
+            render=render,
+            height=height,
+            alt=alt,
+        )
+
+    def postprocess(self, value: go.Figure | str | None) -> str | None:
+        """Return the figure as JSON text."""
+        return value.to_json() if isinstance(value, go.Figure) else value
+
+    def api_info(self) -> dict[str, Any]:
+        """Describe the value for API callers."""
+        return {"type": "string", "description": "Plotly figure as JSON"}
+
+
+@cache
+def view_script() -> str:
+    """Return the script that runs in each PlotlyView."""
+    return (STATIC / "plotly_view.js").read_text(encoding="utf-8")
+
+
+def bundle_path() -> Path:
+    """Return where the installed plotly package keeps its plotly.min.js."""
+    found = importlib.util.find_spec("plotly")
+    assert found is not None and found.submodule_search_locations
+    return Path(next(iter(found.submodule_search_locations))) / "package_data" / "plotly.min.js"

@@ -1,0 +1,60 @@
+"""The public verbs of the server, for programs: `predict` and `models`. Nothing here is drawn."""
+
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from playground import api, checks, inference
+from playground.components import ModelImage, sentences
+from playground.image import Picture
+from playground.models import catalogue
+from playground.texts import say
+
+
+def predict(image: Picture | None, model: str, top_k: int = 5, threshold: float = 0.5) -> dict[str, Any]:
+    """Answer one picture with one model.
+
+    Args:
+        image: the uploaded picture file.
+        model: a model name from the `models` endpoint.
+        top_k: how many classes a classifier names, from 1.
+        threshold: least score of a box or segment, 0 to 1.
+
+    Returns:
+        The answer: task, classes, boxes (pixels of the upload), segments, unsure, seconds, device, notes.
+    """
+    with sentences():
+        if image is None:
+            raise ValueError(say("choose_picture"))
+        top_k = checks.whole(top_k, "top_k", 1, api.MOST_CLASSES)
+        threshold = checks.share(threshold, "threshold")
+        return api.as_json(inference.predict(image, catalogue.find(model), top_k, threshold))
+
+
+def models() -> list[dict[str, Any]]:
+    """List the models that can be asked by name, with licence, size, labels and measured scores."""
+    return [asdict(card) for card in api.models()]
+
+
+def build_endpoints() -> None:
+    """Register the endpoints in the current page.
+
+    The fields carry no limits of their own: Gradio would answer a string where a number belongs without a word,
+    the checks above answer it with a sentence.
+    """
+    picture = ModelImage(label="image", visible=False)
+    model = gr.Textbox(label="model", visible=False)
+    top_k = gr.Number(5, label="top_k", visible=False)
+    threshold = gr.Number(0.5, label="threshold", visible=False)
+    answer = gr.JSON(label="answer", visible=False)
+    cards = gr.JSON(label="models", visible=False)
+    gr.Button(visible=False).click(
+        predict,
+        [picture, model, top_k, threshold],
+        answer,
+        api_name="predict",
+        concurrency_id="model",
+        concurrency_limit=1,
+    )
+    gr.Button(visible=False).click(models, None, cards, api_name="models", queue=False)

@@ -1,0 +1,131 @@
+"""The Predict tab: what one model answers about the picture."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+import plotly.graph_objects as go
+
+from playground import checks, inference
+from playground.components import PlotlyView, sentences
+from playground.figures.bars import ROW, bars
+from playground.figures.boxes import boxes
+from playground.figures.picture import encode
+from playground.figures.segments import segments
+from playground.image import Picture
+from playground.models import catalogue
+from playground.models.card import Card
+from playground.tabs import words
+from playground.tabs.controls import Panel
+from playground.texts import say
+from playground.trace import Prediction
+
+MOST_CLASSES = 10
+CLASSES = 5
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the page keeps of an answer to draw it again without the model: no pixels but the small encoded picture.
+
+    `segments` is the finished figure of a panoptic answer, which has nothing to set.
+    """
+
+    prediction: Prediction
+    card: Card
+    picture: str = ""
+    segments: go.Figure | None = None
+
+
+def ask(picture: Picture, model: Any, progress: Callable[[float, str], None] | None = None) -> Answer:
+    """Run the model named `model` on the picture. Raises ValueError with one sentence."""
+    card = catalogue.find(model)
+    found = inference.predict(picture, card, top_k=MOST_CLASSES, progress=progress)
+    if found.task == "detection":
+        return Answer(found, card, encode(picture.rgb))
+    if found.task == "panoptic" and found.segment_map is not None:
+        drawn = segments(found.segments, found.segment_map, encode(picture.rgb), found.picture_size)
+        return Answer(replace(found, segment_map=None), card, segments=drawn)
+    return Answer(found, card)
+
+
+def draw(answer: Answer, top_k: Any, threshold: Any) -> go.Figure | None:
+    """Draw the answer with these settings; None where there is nothing to draw. Raises ValueError with one sentence."""
+    top_k = checks.whole(top_k, say("top_k"), 1, MOST_CLASSES)
+    threshold = checks.share(threshold, say("threshold"))
+    found = answer.prediction
+    if found.task == "classification":
+        return bars(found.classes[:top_k], found.unsure)
+    if found.task == "detection":
+        labels = [box.label for box in found.boxes]
+        return boxes(found.above(threshold).boxes, answer.picture, found.picture_size, labels)
+    return answer.segments
+
+
+def build(panel: Panel) -> None:
+    """Lay out the tab and wire it to the panel."""
+    answer = gr.State(None)
+    headline = gr.HTML(words.waiting(), elem_id="pg-headline", apply_default_css=False)
+    view = PlotlyView(height=ROW * CLASSES, elem_id="pg-view")
+    with gr.Row(elem_id="pg-settings"):
+        top_k = gr.Slider(1, MOST_CLASSES, CLASSES, step=1, label=say("top_k"), elem_id="pg-top-k")
+        threshold = gr.Slider(
+            0.05, 1, THRESHOLD, step=0.01, label=say("threshold"), elem_id="pg-threshold", visible=False
+        )
+    table = gr.HTML(elem_id="pg-table", apply_default_css=False)
+    facts = gr.HTML(elem_id="pg-facts", apply_default_css=False)
+
+    def redrawn(held: Answer, classes: Any, least: Any) -> dict[Any, Any]:
+        with sentences():
+            figure = draw(held, classes, least)
+            return {
+                view: gr.update(value=figure, visible=figure is not None),
+                headline: words.headline(held.prediction, least),
+                table: words.table(held.prediction, least, classes),
+            }
+
+    def run(
+        picture: Picture | None,
+        model: Any,
+        classes: Any,
+        least: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> dict[Any, Any]:
+        if picture is None:
+            return {headline: words.no_picture()}
+        with sentences():
+            held = ask(picture, model, lambda share, text: progress(share, desc=text))
+        return {
+            answer: held,
+            top_k: gr.update(visible=held.prediction.task == "classification"),
+            threshold: gr.update(visible=held.prediction.task == "detection"),
+            facts: words.facts(held.prediction, held.card),
+            **redrawn(held, classes, least),
+        }
+
+    def redraw(held: Answer | None, classes: Any, least: Any) -> dict[Any, Any]:
+        return {} if held is None else redrawn(held, classes, least)
+
+    gr.on(
+        [panel.page.load, panel.picture.change, panel.model.input],
+        run,
+        [panel.picture, panel.model, top_k, threshold],
+        [answer, view, headline, top_k, threshold, table, facts],
+        trigger_mode="always_last",
+        show_progress_on=view,
+        concurrency_id="model",
+        concurrency_limit=1,
+        api_visibility="private",
+    )
+    gr.on(
+        [top_k.input, threshold.input],
+        redraw,
+        [answer, top_k, threshold],
+        [view, headline, table],
+        trigger_mode="always_last",
+        show_progress="hidden",
+        queue=False,
+        api_visibility="private",
+    )

@@ -1,0 +1,127 @@
+"""What stands between the network and the page: size limits, safe headers, Plotly's bundle. Knows no Gradio."""
+
+import gzip
+import json
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from playground.texts import say
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BODY_LIMIT = 1_000_000  # bytes of a request that is no upload; uploads have Gradio's max_file_size
+CALL = re.compile(r"/gradio_api/(?:run|api|call|call/v2)/([^/]+)/?")
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    # Gradio's page runs inline scripts and compiles small ones; nothing may come from, or go to, another host.
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
+        "connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+        "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
+    ),
+}
+
+
+class Guard:
+    """Refuse oversized bodies (413) and unknown API names (404) in one line, and add safe headers to every response."""
+
+    def __init__(self, app: App, names: frozenset[str], limit: int = BODY_LIMIT) -> None:
+        self.app = app
+        self.names = names
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        started = False
+
+        async def send_safely(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        call = CALL.fullmatch(scope["path"])
+        if call and scope["method"] == "POST" and call[1] not in self.names:
+            await _refuse(404, say("error_route"), send_safely)
+            return
+        if scope["method"] not in ("POST", "PUT", "PATCH") or _is_upload(scope):
+            await self.app(scope, receive, send_safely)
+            return
+        if _length(scope) > self.limit:
+            await _refuse(413, say("error_body", limit=self.limit // 1_000_000), send_safely)
+            return
+
+        held = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal held
+            message = await receive()
+            held += len(message.get("body", b""))
+            if held > self.limit:
+                raise _TooLarge
+            return message
+
+        try:
+            await self.app(scope, receive_bounded, send_safely)
+        except _TooLarge:
+            if not started:
+                await _refuse(413, say("error_body", limit=self.limit // 1_000_000), send_safely)
+
+
+class _TooLarge(Exception):
+    """A body without a stated length grew past the limit."""
+
+
+def bundle_route(url: str, path: Path) -> Route:
+    """Return the route that serves the file at `path` under `url`, compressed once and kept by the browser."""
+
+    def serve(request: Request) -> Response:
+        headers = {"cache-control": "public, max-age=31536000, immutable", "vary": "accept-encoding"}
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(path.read_bytes(), media_type="text/javascript", headers=headers)
+        headers["content-encoding"] = "gzip"
+        return Response(_compressed(path), media_type="text/javascript", headers=headers)
+
+    return Route(f"/{url}", serve, methods=["GET"])
+
+
+@cache
+def _compressed(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), 6)
+
+
+def _is_upload(scope: Scope) -> bool:
+    kind = Headers(scope=scope).get("content-type", "")
+    return scope["path"].rstrip("/").endswith("/upload") and kind.startswith("multipart/form-data")
+
+
+def _length(scope: Scope) -> int:
+    stated = Headers(scope=scope).get("content-length", "0")
+    return int(stated) if stated.isdecimal() and len(stated) < 20 else 0
+
+
+async def _refuse(status: int, text: str, send: Send) -> None:
+    body = json.dumps({"error": text}, ensure_ascii=False).encode()
+    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
