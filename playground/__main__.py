@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
 
     serve = commands.add_parser("serve", help="open the page")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)"
+    )
     serve.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
     serve.set_defaults(run=_serve)
 

@@ -1,8 +1,8 @@
 """The playground from Python.
 
-    import playground as pg
-    answer = pg.predict("photo.jpg", "everyday-vit", top_k=5)
-    answer.classes[0].label, answer.classes[0].score
+import playground as pg
+answer = pg.predict("photo.jpg", "everyday-vit", top_k=5)
+answer.classes[0].label, answer.classes[0].score
 """
 
 from dataclasses import asdict

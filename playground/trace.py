@@ -255,7 +255,7 @@ class Trace:
     """One picture through one model, kept whole. Tensors are float32 on the CPU, without gradient.
 
     `logits` is [C] for a classifier, [Q, C + 1] for a detector, None for a model without a head.
-    `boxes_cxcywh` is [Q, 4] in 0..1 of the view, `masks` [Q, h, w] logits.
+    `boxes_cxcywh` is [Q, 4] in 0..1 of the view; `masks` [n, h, w] are logits of the queries `mask_queries` [n].
     `readout` weights the final tokens that the head reads ([N], sums to 1), None where each query answers itself.
     `unread` says in a sentence what of this model's attention has no readable map, or is empty.
     """
@@ -265,6 +265,7 @@ class Trace:
     logits: Tensor | None
     boxes_cxcywh: Tensor | None = None
     masks: Tensor | None = None
+    mask_queries: Tensor | None = None
     tokens: tuple[Tokens, ...] = ()
     links: tuple[Link, ...] = ()
     readout: Tensor | None = None
@@ -275,7 +276,10 @@ class Trace:
     def sequences(self) -> Iterator[Sequence]:
         """Yield every sequence once, in the order in which the model makes them."""
         seen: dict[str, Sequence] = {}
-        for part in (*[t.sequence for t in self.tokens], *[s for link in self.links for s in (link.reads, link.writes)]):
+        for part in (
+            *[t.sequence for t in self.tokens],
+            *[s for link in self.links for s in (link.reads, link.writes)],
+        ):
             if part.name not in seen:
                 seen[part.name] = part
                 yield part

@@ -11,8 +11,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from playground.image import Preprocess, View, view
-from playground.models import any_timm, coatnet, vit
+from playground.models import any_timm, axial, axial_trace, coatnet, detr, detr_trace, vit
 from playground.models.card import Card
+from playground.models.preprocess import preprocess_of
 from playground.record import record
 from playground.trace import Attention
 
@@ -59,20 +60,23 @@ def model_of(name: str, options: dict[str, object]) -> nn.Module:
     return timm.create_model(name, pretrained=False, **options).eval()
 
 
-def view_of(model: nn.Module) -> View:
-    _, rows, cols = timm.data.resolve_model_data_config(model)["input_size"]
-    noise = np.random.default_rng(0).integers(0, 256, (rows, cols, 3), dtype=np.uint8)
-    rule = Preprocess("crop", (rows, cols), 1.0, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    return view(Image.fromarray(noise), rule)
+def noise_view(card: Card) -> View:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    return view(Image.fromarray(noise), preprocess_of(card))
+
+
+def pixels_for(name: str) -> Tensor:
+    return torch.from_numpy(noise_view(card_of("vit", name, {})).pixels)[None]  # [1, 3, H, W]
 
 
 @pytest.mark.parametrize(("family", "name", "options"), ARCHITECTURES, ids=[a[1] for a in ARCHITECTURES])
 def test_a_trace_changes_nothing_and_its_rows_sum_to_one(family: str, name: str, options: dict[str, object]) -> None:
     model = model_of(name, options)
-    seen = view_of(model)
+    card = card_of(family, name, options)
+    seen = noise_view(card)
     with torch.no_grad():
         plain = model(torch.from_numpy(seen.pixels)[None])[0]
-    trace = TRACERS[family](model, seen, card_of(family, name, options), CPU)
+    trace = TRACERS[family](model, seen, card, CPU)
     assert trace.logits is not None
     assert torch.equal(trace.logits, plain)
     for link in trace.links:
@@ -85,7 +89,7 @@ def test_a_trace_changes_nothing_and_its_rows_sum_to_one(family: str, name: str,
 
 def test_weights_equal_those_that_timm_computes_without_fusing() -> None:
     model = model_of("vit_tiny_patch16_224", {"depth": 3})
-    pixels = torch.from_numpy(view_of(model).pixels)[None]
+    pixels = pixels_for("vit_tiny_patch16_224")
     with torch.no_grad(), record() as fused:
         model(pixels)
     for block in model.blocks:
@@ -115,7 +119,9 @@ def test_the_relative_bias_of_coatnet_is_part_of_the_weights() -> None:
 @pytest.mark.parametrize("mask", ["none", "bool", "additive", "causal", "scale", "gqa"])
 def test_fused_calls_are_read_with_their_mask_and_scale(mask: str) -> None:
     generator = torch.Generator().manual_seed(1)
-    q, k, v = (torch.randn(2, h, 5, 8, generator=generator) for h in (4, 2 if mask == "gqa" else 4, 2 if mask == "gqa" else 4))
+    q, k, v = (
+        torch.randn(2, h, 5, 8, generator=generator) for h in (4, 2 if mask == "gqa" else 4, 2 if mask == "gqa" else 4)
+    )
     bools = torch.rand(2, 1, 5, 5, generator=generator) > 0.3
     bools[..., 0] = True
     options = {
@@ -136,12 +142,14 @@ def test_fused_calls_are_read_with_their_mask_and_scale(mask: str) -> None:
 
 def test_explicit_mode_gives_one_gradient_per_call() -> None:
     model = model_of("vit_tiny_patch16_224", {"depth": 3}).requires_grad_(False)
-    pixels = torch.from_numpy(view_of(model).pixels)[None]
+    pixels = pixels_for("vit_tiny_patch16_224")
     with record(explicit=True) as calls:
         logits = model(pixels)
     gradients = torch.autograd.grad(logits[0, 7], [call.weights() for call in calls])
     assert len(gradients) == 3
-    assert all(g.shape == c.shape and g.isfinite().all() and g.abs().sum() > 0 for g, c in zip(gradients, calls, strict=True))
+    assert all(
+        g.shape == c.shape and g.isfinite().all() and g.abs().sum() > 0 for g, c in zip(gradients, calls, strict=True)
+    )
     assert torch.allclose(logits, model(pixels), atol=1e-5)
 
 
@@ -205,3 +213,61 @@ def test_softmax_over_another_axis_is_not_attention() -> None:
         torch.softmax(scores(), 3)
         scores().softmax(dim=-1)
     assert [call.shape for call in calls] == [(1, 2, 3, 3)] * 3
+
+
+def axial_card() -> Card:
+    options = {"layers": (1, 2), "width": 0.25, "num_classes": 7, "spans": (16, 16), "strides": (1, 2), "stem": "convs"}
+    return Card(
+        name="axial", title="axial", family="axial", task="classification", architecture="axial",
+        labels=tuple("abcdefg"), source="local", license="none", options=options,
+        preprocess=Preprocess("crop", (64, 80)),
+    )  # fmt: skip
+
+
+def detr_card(panoptic: bool) -> Card:
+    options = {
+        "backbone": "resnet10t", "num_classes": 5, "num_queries": 6, "d_model": 128, "nhead": 8, "enc": 2, "dec": 2,
+        "ffn": 64, "panoptic": panoptic,
+    }  # fmt: skip
+    return Card(
+        name="detr", title="detr", family="detr", task="panoptic" if panoptic else "detection", architecture="detr",
+        labels=tuple("abcde"), source="local", license="none", options=options,
+        preprocess=Preprocess("detr", shortest=96, longest=160),
+    )  # fmt: skip
+
+
+def test_an_axial_trace_changes_nothing_and_composes_to_rows_that_sum_to_one() -> None:
+    card = axial_card()
+    model = axial.build(card).eval()
+    seen = noise_view(card)
+    found = axial_trace.trace(model, seen, card, CPU)
+    with torch.no_grad():
+        assert torch.equal(found.logits, model(torch.from_numpy(seen.pixels)[None])[0])
+    assert [link.step.shape for link in found.links] == [(320, 320), (80, 320), (80, 80)]
+    for link in found.links:
+        spread = link.step.pull(torch.full((link.writes.count,), 1.0 / link.writes.count))
+        assert spread.sum().item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("panoptic", [False, True])
+def test_a_detr_trace_changes_nothing_and_names_what_each_layer_reads(panoptic: bool) -> None:
+    card = detr_card(panoptic)
+    model = detr.build(card).eval()
+    with torch.no_grad():
+        model.class_embed.bias[0] = 9.0  # every query is confident, so every mask is drawn
+    seen = noise_view(card)
+    found = detr_trace.trace(model, seen, card, CPU)
+    with torch.no_grad():
+        plain = model(torch.from_numpy(seen.pixels)[None])
+    assert torch.equal(found.logits, plain["logits"][0])
+    assert torch.equal(found.boxes_cxcywh, plain["boxes_cxcywh"][0])
+    if panoptic:
+        assert torch.allclose(found.masks, plain["masks"][0], atol=1e-5)
+    assert [(link.reads.name, link.writes.name) for link in found.links] == [
+        ("memory", "memory"), ("memory", "memory"),
+        ("object queries", "object queries"), ("memory", "object queries"),
+        ("object queries", "object queries"), ("memory", "object queries"),
+    ]  # fmt: skip
+    for link in found.links:
+        rows = link.step.weights().sum(-1)
+        assert torch.allclose(rows, torch.ones_like(rows), atol=1e-5)

@@ -1,0 +1,37 @@
+"""The model families, in display order. A new family is one file and its name here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from playground.image import View
+from playground.models import any_timm, axial, axial_trace, coatnet, detr, detr_trace, vit
+from playground.models.card import Card
+from playground.trace import Trace
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one family is built, filled and traced; `name` is what a card's `family` says."""
+
+    name: str
+    title: str
+    build: Callable[[Card], nn.Module]
+    rename: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+    trace: Callable[[nn.Module, View, Card, torch.device], Trace]
+
+
+FAMILIES = (
+    Family("vit", "Vision transformer (ViT)", vit.build, vit.rename, vit.trace),
+    Family("coatnet", "CoAtNet", coatnet.build, coatnet.rename, coatnet.trace),
+    Family("axial", "Axial attention", axial.build, axial.rename, axial_trace.trace),
+    Family("detr", "DETR", detr.build, detr.rename, detr_trace.trace),
+    Family("timm", "Other architectures", any_timm.build, any_timm.rename, any_timm.trace),
+)
+
+
+def family_of(card: Card) -> Family:
+    """Return the family that a card names."""
+    return next(family for family in FAMILIES if family.name == card.family)

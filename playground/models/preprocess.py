@@ -21,7 +21,7 @@ def preprocess_of(card: Card) -> Preprocess:
         wanted = card.options["img_size"]
         rows, cols = (wanted, wanted) if isinstance(wanted, int) else wanted
     return Preprocess(
-        rule="crop",
+        rule="squash" if settings.get("crop_mode") == "squash" else "crop",
         size=(rows, cols),
         crop_pct=settings["crop_pct"],
         interpolation=settings["interpolation"],
