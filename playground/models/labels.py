@@ -14,6 +14,9 @@ FOLDER = Path(__file__).parent / "labels"
 LAST_THING = 90  # COCO numbers things 1..90 and stuff 92..200
 COCO_CLASSES = {"coco": 91, "coco-panoptic": 250}  # width of DETR's class layer without "no object"
 IMAGENET_CLASSES = {"imagenet-1k": 1000, "imagenet-12k": 11821, "imagenet-21k": 21843}
+IMAGENET_EDITIONS = {1000: "imagenet-1k", 11821: "imagenet-12k"} | dict.fromkeys(
+    (11221, 21841, 21842, 21843), "imagenet-21k"
+)
 SHORT = 40  # letters of a definition that tell two classes of one name apart
 
 

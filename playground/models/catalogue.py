@@ -1,0 +1,280 @@
+"""Every model that can be asked by name: bundled checkpoints, the Hub cards listed here, and timm's own registry."""
+
+import difflib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import timm
+from timm.models import is_model_in_modules
+
+from playground.image import Preprocess
+from playground.models.card import Card, CardError, Family, Metric
+from playground.models.labels import IMAGENET_EDITIONS
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+MAX_ECHO = 64  # letters of a foreign name that an error repeats
+HOW_TO_LIST = "`python -m playground models` lists them all."
+
+TIMM_ID = re.compile(r"(?:timm/)?(?P<architecture>[a-z0-9_]{3,80})(?:\.(?P<tag>[a-z0-9_]{1,80}))?", re.ASCII)
+VIT_MODULES = ("vision_transformer", "deit", "eva")
+LICENSE_NOTES = {
+    "dinov3-license": "Meta's DINOv3 licence: read it before use; the Hub may ask you to accept it first.",
+    "cc-by-nc-4.0": "For non-commercial use only.",
+}
+
+AUGREG = "https://arxiv.org/abs/2106.10270"
+DEIT = "https://arxiv.org/abs/2012.12877"
+DINOV2 = "https://arxiv.org/abs/2304.07193"
+REGISTERS = "https://arxiv.org/abs/2309.16588"
+DINOV3 = "https://arxiv.org/abs/2508.10104"
+COATNET = "https://arxiv.org/abs/2106.04803"
+DETR = "https://arxiv.org/abs/2005.12872"
+TIMM_RESULTS = "timm, results/results-imagenet.csv"
+IMAGENET = "ImageNet-1k validation"
+
+
+def _timm(name: str, title: str, architecture: str, parameters: int, metric: Metric, paper: str) -> Card:
+    """A card for weights that timm keeps on the Hub: a classifier, or features when a head of others was measured."""
+    classifies = metric.name == "top-1"
+    license_name = "dinov3-license" if "dinov3" in architecture else "apache-2.0"
+    return Card(
+        name=name,
+        title=title,
+        family=_family(architecture),
+        task="classification" if classifies else "features",
+        architecture=architecture,
+        labels="imagenet-1k" if classifies else "none",
+        source="hub",
+        repo=f"timm/{architecture}",
+        license=license_name,
+        license_note=LICENSE_NOTES.get(license_name, ""),
+        parameters=parameters,
+        metrics=(metric,),
+        paper=paper,
+    )
+
+
+def _classifiers(paper: str, *rows: tuple[str, str, str, int, float]) -> tuple[Card, ...]:
+    """Rows of name, title, architecture, parameters and top-1 in %."""
+    return tuple(
+        _timm(name, title, architecture, parameters, Metric("top-1", top1, "%", IMAGENET, TIMM_RESULTS), paper)
+        for name, title, architecture, parameters, top1 in rows
+    )
+
+
+def _features(paper: str, dataset: str, source: str, *rows: tuple[str, str, str, int, float]) -> tuple[Card, ...]:
+    """Rows of name, title, architecture, parameters and the top-1 in % that a linear layer on top was measured at."""
+    measured = "top-1 of a linear layer"
+    return tuple(
+        _timm(name, title, architecture, parameters, Metric(measured, top1, "%", dataset, source), paper)
+        for name, title, architecture, parameters, top1 in rows
+    )
+
+
+def _detr(size: str, title: str, parameters: int, value: float, revision: str | None = None) -> Card:
+    """A card for facebook/detr-resnet-SIZE; `value` is the published AP, or PQ, in %."""
+    panoptic = size.endswith("panoptic")
+    name, options = f"detr-resnet-{size}", {"backbone": f"resnet{size.split('-')[0]}", "dilation": "dc5" in size}
+    return Card(
+        name=name,
+        title=title,
+        family="detr",
+        task="panoptic" if panoptic else "detection",
+        architecture="detr",
+        options={**options, "num_classes": 250 if panoptic else 91, "panoptic": panoptic},
+        preprocess=Preprocess(rule="detr", interpolation="bilinear"),
+        labels="coco-panoptic" if panoptic else "coco",
+        source="hub",
+        repo=f"facebook/{name}",
+        revision=revision,
+        license="apache-2.0",
+        parameters=parameters,
+        metrics=(
+            Metric("PQ", value, "%", "COCO val2017 panoptic", "DETR paper, table 5")
+            if panoptic
+            else Metric("AP", value, "%", "COCO val2017", "DETR paper, table 1"),
+        ),
+        paper=DETR,
+    )
+
+
+def _family(architecture: str) -> Family:
+    """Which of our family files reads this timm architecture."""
+    plain = architecture.split(".")[0]
+    if plain.startswith(("coatnet", "coatnext")):
+        return "coatnet"
+    return "vit" if is_model_in_modules(plain, VIT_MODULES) else "timm"
+
+
+HUB: tuple[Card, ...] = (
+    *_classifiers(
+        AUGREG,
+        ("vit-tiny-patch16-224", "ViT-Ti/16", "vit_tiny_patch16_224.augreg_in21k_ft_in1k", 5_717_416, 75.45),
+        ("vit-small-patch16-224", "ViT-S/16", "vit_small_patch16_224.augreg_in21k_ft_in1k", 22_050_664, 81.40),
+        ("vit-base-patch16-224", "ViT-B/16", "vit_base_patch16_224.augreg_in21k_ft_in1k", 86_567_656, 84.53),
+        ("vit-base-patch16-augreg2", "ViT-B/16 II", "vit_base_patch16_224.augreg2_in21k_ft_in1k", 86_567_656, 85.11),
+        ("vit-base-patch32-224", "ViT-B/32", "vit_base_patch32_224.augreg_in21k_ft_in1k", 88_224_232, 80.73),
+        ("vit-large-patch16-224", "ViT-L/16", "vit_large_patch16_224.augreg_in21k_ft_in1k", 304_326_632, 85.86),
+    ),
+    *_classifiers(
+        DEIT,
+        ("deit-tiny-patch16-224", "DeiT-Ti/16", "deit_tiny_patch16_224.fb_in1k", 5_717_416, 72.19),
+        ("deit-small-patch16-224", "DeiT-S/16", "deit_small_patch16_224.fb_in1k", 22_050_664, 79.86),
+        ("deit-base-patch16-224", "DeiT-B/16", "deit_base_patch16_224.fb_in1k", 86_567_656, 81.98),
+        ("deit-tiny-distilled", "DeiT-Ti/16 distilled", "deit_tiny_distilled_patch16_224.fb_in1k", 5_910_800, 74.54),
+    ),
+    *_classifiers(
+        REGISTERS,
+        ("vit-little-reg4", "ViT-Little/16 reg4", "vit_little_patch16_reg4_gap_256.sbb_in1k", 22_516_008, 82.52),
+        ("vit-medium-reg4", "ViT-M/16 reg4", "vit_medium_patch16_reg4_gap_256.sbb_in12k_ft_in1k", 38_881_768, 84.96),
+    ),
+    *_features(
+        DINOV2,
+        IMAGENET,
+        "DINOv2 README",
+        ("dinov2-small-reg4", "DINOv2 ViT-S/14 reg4", "vit_small_patch14_reg4_dinov2.lvd142m", 22_057_344, 80.9),
+        ("dinov2-base-reg4", "DINOv2 ViT-B/14 reg4", "vit_base_patch14_reg4_dinov2.lvd142m", 86_582_016, 84.6),
+    ),
+    *_features(
+        DINOV3,
+        "ImageNet-ReaL",
+        "DINOv3 model card",
+        ("dinov3-small", "DINOv3 ViT-S/16", "vit_small_patch16_dinov3.lvd1689m", 21_586_944, 87.0),
+        ("dinov3-base", "DINOv3 ViT-B/16", "vit_base_patch16_dinov3.lvd1689m", 85_641_216, 89.3),
+    ),
+    *_classifiers(
+        COATNET,
+        ("coatnet-nano-224", "CoAtNet nano", "coatnet_nano_rw_224.sw_in1k", 15_141_244, 81.70),
+        ("coatnet-0-224", "CoAtNet-0", "coatnet_0_rw_224.sw_in1k", 27_435_562, 82.40),
+        ("coatnet-1-224", "CoAtNet-1", "coatnet_1_rw_224.sw_in1k", 41_721_502, 83.62),
+        ("coatnet-2-224", "CoAtNet-2", "coatnet_2_rw_224.sw_in12k_ft_in1k", 73_868_400, 86.58),
+        ("coatnet-rmlp-2-224", "CoAtNet-2 RMLP", "coatnet_rmlp_2_rw_224.sw_in12k_ft_in1k", 73_881_264, 86.54),
+    ),
+    _detr("50", "DETR R50", 41_524_768, 42.0, "1d5f47bd3bdd2c4bbfa585418ffe6da5028b4c0b"),
+    _detr("101", "DETR R101", 60_464_672, 43.5),
+    _detr("50-dc5", "DETR R50-DC5", 41_524_768, 43.3),
+    _detr("101-dc5", "DETR R101-DC5", 60_464_672, 44.9),
+    _detr("50-panoptic", "DETR R50 panoptic", 42_899_288, 43.4, "12df956224e66b0faed42e288f43704ddab668ce"),
+    _detr("50-dc5-panoptic", "DETR R50-DC5 panoptic", 42_899_288, 44.6),
+    _detr("101-panoptic", "DETR R101 panoptic", 61_839_192, 45.1),
+)
+
+
+def bundled() -> tuple[Card, ...]:
+    """Return the cards under checkpoints/, by name; folders whose card cannot be read are left out."""
+    return tuple(card for card in _bundled().values() if isinstance(card, Card))
+
+
+def names() -> tuple[str, ...]:
+    """Return every name that a menu offers, bundled models first."""
+    return tuple(card.name for card in (*bundled(), *HUB))
+
+
+def find(name: object) -> Card:
+    """Return the card with this name, or with this Hub id ("facebook/detr-resnet-50", "timm/ARCHITECTURE.TAG").
+
+    The text is only compared, never joined to a path. Anything else raises ValueError with one sentence.
+    """
+    if not isinstance(name, str):
+        raise CardError(f"The model must be given by its name, as text; {HOW_TO_LIST}")
+    text = name.strip() if len(name) <= 4 * MAX_ECHO else ""
+    shipped = _bundled()
+    if text in shipped:
+        found = shipped[text]
+        if isinstance(found, Card):
+            return found
+        raise CardError(
+            f"The card of the built-in model {text} is damaged, so it cannot be used; the others still work."
+        )
+    for card in HUB:
+        if text in (card.name, card.repo):
+            return card
+    from_timm = _from_timm(text)
+    if from_timm is None:
+        raise CardError(_unknown(name))
+    return from_timm
+
+
+def local_card(path: str | Path, architecture: str, labels: tuple[str, ...] | None = None) -> Card:
+    """Return a card for a safetensors file of one's own, for the command line; never for text from the page.
+
+    `architecture` is a name that `find` knows or a timm id; `labels` are the file's own classes, if it has others.
+    """
+    model = find(architecture)
+    options = model.options if labels is None else {**model.options, "num_classes": len(labels)}
+    return replace(
+        model,
+        name="local",
+        title=f"Your weights for {model.title}",
+        source="local",
+        repo=None,
+        revision=None,
+        filename=str(path),
+        sha256=None,
+        size_bytes=None,
+        license="unknown",
+        license_note="",
+        metrics=(),
+        training={},
+        options=options,
+        labels=model.labels if labels is None else labels,
+        parameters=None,
+        temperature=1.0,
+        unsure_below=0.0,
+    )
+
+
+def _bundled() -> dict[str, Card | CardError]:
+    """Read every checkpoints/NAME/card.json; a card that cannot be read is kept as its error."""
+    found: dict[str, Card | CardError] = {}
+    for path in sorted(CHECKPOINTS.glob("*/card.json")):
+        try:
+            card = Card.from_json(path.read_text(encoding="utf-8"))
+            if card.name != path.parent.name or card.source != "bundled":
+                raise CardError("The card's name or source does not fit its folder.")
+            found[card.name] = card
+        except CardError as error:
+            found[path.parent.name] = error
+        except (ValueError, OSError):
+            found[path.parent.name] = CardError("The card cannot be read.")
+    return found
+
+
+def _from_timm(text: str) -> Card | None:
+    """A card for any weights of timm's registry that are kept as timm/... on the Hub, or None."""
+    match = TIMM_ID.fullmatch(text)
+    if match is None or not timm.is_model(match["architecture"]):
+        return None
+    try:
+        config = timm.get_pretrained_cfg(text.removeprefix("timm/"), allow_unregistered=False)
+    except RuntimeError:  # the architecture exists, the tag does not
+        return None
+    if config is None or not str(config.hf_hub_id).startswith("timm/") or config.hf_hub_filename:
+        return None
+    architecture = f"{config.architecture}.{config.tag}" if config.tag else config.architecture
+    classes = IMAGENET_EDITIONS.get(config.num_classes)  # other counts are not classes but widths of an embedding
+    return Card(
+        name=f"timm/{architecture}",
+        title=architecture,
+        family=_family(config.architecture),
+        task="classification" if classes else "features",
+        architecture=architecture,
+        labels=classes or "none",
+        source="hub",
+        repo=config.hf_hub_id,
+        license=config.license or "unknown",
+        license_note=LICENSE_NOTES.get(config.license, ""),
+        paper=f"https://arxiv.org/abs/{config.paper_ids}" if isinstance(config.paper_ids, str) else "",
+    )
+
+
+def _unknown(name: str) -> str:
+    start = name[:MAX_ECHO].strip()
+    echo = "".join(letter if letter.isprintable() else "?" for letter in start) + ("…" if len(name) > MAX_ECHO else "")
+    known = names()
+    wanted = start.lower().rsplit("/", 1)[-1].replace("_", "-")
+    within = [name for name in known if len(wanted) > 2 and wanted in name]
+    close = (within + [n for n in difflib.get_close_matches(wanted, known, n=3, cutoff=0.6) if n not in within])[:3]
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"No model is called '{echo}'; {hint}{HOW_TO_LIST}"
