@@ -1,4 +1,4 @@
-"""The attention module DETR uses: one fused call that the recorder sees, with the parameter names of nn.MultiheadAttention."""
+"""DETR's attention module: nn.MultiheadAttention's parameter names around one fused call that a recorder sees."""
 
 import torch
 from torch import Tensor, nn
@@ -44,11 +44,11 @@ class MultiheadAttention(nn.Module):
 
 
 def key_mask(padding: Tensor | None) -> Tensor | None:
-    """Turn padding [B, S] (True where a key is only padding) into a mask [B, 1, 1, S] of allowed keys; None stays None."""
+    """Turn padding [B, S] (True: a key is only padding) into a mask [B, 1, 1, S] of allowed keys; None stays None."""
     return None if padding is None else ~padding[:, None, None, :]
 
 
 def group_mask(groups: int, size: int, device: torch.device | None = None) -> Tensor:
-    """Return the block-diagonal mask [1, 1, groups * size, groups * size]: each query may look at its own group only."""
+    """Return the mask [1, 1, groups * size, groups * size] that lets each query look at its own group only."""
     group = torch.arange(groups, device=device).repeat_interleave(size)
     return (group[:, None] == group[None, :])[None, None]

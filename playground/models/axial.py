@@ -37,8 +37,9 @@ class AttentionCall:
 class AxialAttention(nn.Module):
     """Attention along one axis with relative positions in queries, keys and values; paper, equation 4.
 
-    y_o = sum_p softmax_p(q_o.k_p + q_o.rq_{o-p} + k_p.rk_{p-o}) (v_p + rv_{o-p}), p on the line of o. Batch norm on each of the
-    three terms takes the place of the usual 1/sqrt(d). `span` is the line length that `relative` is made for.
+    y_o = sum_p softmax_p(q_o.k_p + q_o.rq_{o-p} + k_p.rk_{p-o}) (v_p + rv_{o-p}), p on the line of o. Batch norm on
+    each of the three terms takes the place of the usual 1/sqrt(d). `span` is the line length that `relative` is made
+    for.
     """
 
     def __init__(self, dim: int, heads: int, span: int, axis: Axis, stride: int = 1) -> None:
@@ -71,9 +72,10 @@ class AxialAttention(nn.Module):
         return F.avg_pool2d(out, self.stride, ceil_mode=True) if self.stride > 1 else out
 
     def terms(self, x: Tensor) -> Tensor:
-        """Return the three parts of the logits [B*lines, 3, heads, L, L] (content, query-position, key-position) for x [B, C, rows, cols].
+        """Return the three normalised terms of the logits, [B*lines, 3, heads, L, L], for x [B, C, rows, cols].
 
-        Their sum over dimension 1 is what the softmax sees. Rows are queries, columns keys.
+        In order: content q.k, query with position q.rq, key with position k.rk. Their sum over dimension 1 is what the
+        softmax sees. Rows are queries, columns keys.
         """
         q, k, _ = self._project(self._lines(x))
         rq, rk, _ = self._positions(q.shape[-1])
@@ -94,8 +96,8 @@ class AxialAttention(nn.Module):
         return normed.unflatten(1, (3, self.heads))
 
     def _positions(self, length: int) -> tuple[Tensor, ...]:
-        """Read `relative` for lines of `length`: its centre when shorter than the span, stretched linearly when longer."""
-        table = self.relative  # [2C/heads, 2*span-1]
+        """Read `relative` for lines of `length`: its centre up to the span, stretched linearly about it beyond."""
+        table: Tensor = self.relative  # [2C/heads, 2*span-1]
         if length > (table.shape[1] + 1) // 2:
             table = F.interpolate(table[None], size=2 * length - 1, mode="linear", align_corners=True)[0]
         index = torch.arange(length, device=table.device)
@@ -137,9 +139,10 @@ class AxialBlock(nn.Module):
 class AxialResNet(nn.Module):
     """Axial-ResNet classifier: stem, three or four stages of axial blocks, mean over positions, linear head.
 
-    `layers`: blocks of each stage. `width`: channel factor (S 0.5, M 0.75, L 1.0). `spans`: line length at the entry of each stage at
-    the size the model is made for; other sizes read the same tables about their centre. `strides`: pooling of each stage.
-    `stem`: "pool" (7x7 stride 2, max pooling; the paper's) or "convs" (three 3x3, the outer two with stride 2); both reduce by 4.
+    `layers`: blocks of each stage. `width`: channel factor (S 0.5, M 0.75, L 1.0). `spans`: line length at the entry
+    of each stage at the size the model is made for; other sizes read the same tables about their centre. `strides`:
+    pooling of each stage. `stem`: "pool" (7x7 stride 2, max pooling; the paper's) or "convs" (three 3x3, the outer two
+    with stride 2); both reduce by 4.
     """
 
     def __init__(
@@ -202,7 +205,7 @@ class AxialResNet(nn.Module):
         return self.forward_intermediates(pixels)[0]
 
     def forward_intermediates(self, pixels: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return logits [B, num_classes] and the states: after the stem and after every block, each [B, C, rows, cols]."""
+        """Return logits [B, num_classes] and the states [B, C, rows, cols] after the stem and after every block."""
         x = F.relu(self.bn1(self.conv1(pixels)))  # [B, 64s, H/2, W/2]
         if self.stem == "pool":
             x = F.max_pool2d(x, 3, 2, 1)  # [B, 64s, H/4, W/4]
@@ -224,14 +227,14 @@ class AxialResNet(nn.Module):
         """Name every attention of one forward pass on a view of `size` (rows, cols), in the order of the calls.
 
         The softmax of a height call has shape [B*cols, heads, rows, rows], of a width call [B*rows, heads, cols, cols].
-        After a call with stride s the grid is pooled by the mean of s x s positions (fewer at an odd edge); the skip path of
-        that block subsamples every s-th position and starts at the first.
+        After a call with stride s the grid is pooled by the mean of s x s positions (fewer at an odd edge); the skip
+        path of that block subsamples every s-th position and starts at the first.
         """
         rows, cols = (-(-n // 4) for n in size)
         calls = []
         for stage, blocks in enumerate(self.stages):
-            for index, block in enumerate(blocks):
-                stride = block.width_block.stride
+            for index in range(len(blocks)):
+                stride = self.strides[stage] if index == 0 else 1
                 calls.append(AttentionCall(stage, index, "height", (rows, cols), 1))
                 calls.append(AttentionCall(stage, index, "width", (rows, cols), stride))
                 rows, cols = -(-rows // stride), -(-cols // stride)
@@ -259,18 +262,10 @@ def axial50l(num_classes: int = 1000) -> AxialResNet:
 
 
 def axial_small(num_classes: int = 80, dropout: float = 0.0, drop_path: float = 0.0) -> AxialResNet:
-    """Return a small member for pictures of about 64 px (ours): grids of 16x16, 8x8 and 4x4 at that size, any size accepted."""
+    """Return a member of 2 M parameters for pictures of about 64 px (ours): grids 16x16, 8x8 and 4x4 at that size."""
     return AxialResNet(
-        (2, 3, 2), 0.5, num_classes, (16, 16, 8), (1, 2, 2), stem="convs", dropout=dropout, drop_path=drop_path
+        (1, 2, 3), 0.5, num_classes, (16, 16, 8), (1, 2, 2), stem="convs", dropout=dropout, drop_path=drop_path
     )
-
-
-VARIANTS = {
-    "axial26s": axial26s,
-    "axial50s": axial50s,
-    "axial50m": axial50m,
-    "axial50l": axial50l,
-}
 
 
 def build(card: "Card") -> AxialResNet:
@@ -279,5 +274,5 @@ def build(card: "Card") -> AxialResNet:
 
 
 def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the authors' state dict without what is computed here: `flatten_index`, the unrolled index into `relative`."""
+    """Return the authors' state dict without `flatten_index`, the index into `relative` that is computed here."""
     return {name: value for name, value in state.items() if not name.endswith("flatten_index")}

@@ -2,8 +2,9 @@
 
     pixels -> backbone -> 1x1 projection -> encoder (memory) -> decoder of object queries -> class and box of each query
 
-R50, R101, their DC5 forms and the panoptic head (`detr_panoptic`), and small members on any timm backbone. Parameters bear the
-names of the authors' release, but `backbone.` stands for its `backbone.0.body.`; `detr_keys.rename` reads every published layout.
+R50, R101, their DC5 forms and the panoptic head (`detr_panoptic`), and small members on any timm backbone. Parameters
+bear the names of the authors' release, but `backbone.` stands for its `backbone.0.body.`; `detr_keys.rename` reads
+every published layout.
 """
 
 import math
@@ -47,8 +48,8 @@ class FrozenBatchNorm2d(nn.Module):
 def sine_positions(padding: Tensor, dim: int) -> Tensor:
     """Return sine positions [B, rows, cols, dim] for padding [B, rows, cols] (True: outside the picture).
 
-    Row and column are counted from 1 over the picture alone and scaled to 2 pi; each fills half of the channels, rows first, with
-    sine on even and cosine on odd channels, temperature 10000. Paper, appendix A.4.
+    Row and column are counted from 1 over the picture alone and scaled to 2 pi; each fills half of the channels, rows
+    first, with sine on even and cosine on odd channels, temperature 10000. Paper, appendix A.4.
     """
     halves = []
     exponent = torch.arange(dim // 2, device=padding.device).div(2, rounding_mode="floor") * (4 / dim)
@@ -104,7 +105,7 @@ class DecoderLayer(nn.Module):
         allowed: Tensor | None,
         allowed_queries: Tensor | None,
     ) -> Tensor:
-        """Return [B, Q, D] for query states x [B, Q, D] and memory [B, HW, D]; the masks are those of the two attentions."""
+        """Return [B, Q, D] for query states x [B, Q, D] and memory [B, HW, D]; the masks are of the two attentions."""
         where = x + query_position  # [B, Q, D]
         x = self.norm1(x + self.dropout(self.self_attn(where, where, x, allowed_queries)))
         seen = self.multihead_attn(x + query_position, memory + position, memory, allowed)  # [B, Q, D]
@@ -144,9 +145,9 @@ class Transformer(nn.Module):
     def forward(
         self, x: Tensor, position: Tensor, padding: Tensor | None, queries: Tensor, allowed_queries: Tensor | None
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Return the tokens after each encoder layer [B, HW, D] and each decoder layer [B, Q, D] (before the decoder's norm).
+        """Return the tokens after each encoder layer [B, HW, D] and each decoder layer [B, Q, D].
 
-        x, position [B, HW, D]; padding [B, HW] or None; queries [Q, D].
+        The decoder's norm is not applied yet. x, position [B, HW, D]; padding [B, HW] or None; queries [Q, D].
         """
         allowed = key_mask(padding)  # [B, 1, 1, HW]
         encoder_tokens, decoder_tokens = [], []
@@ -178,10 +179,11 @@ class MLP(nn.Module):
 class DETR(nn.Module):
     """Object detector, panoptic with `panoptic=True`.
 
-    `num_classes` leaves out the no-object class, which comes last. `dilation` is DC5: the backbone's last stage keeps its resolution.
-    `backbone_options` go to timm.create_model (output_stride, ...); `level` picks the backbone's feature level (-1: the last).
-    `frozen_norm` makes the backbone's batch norms constants, as published weights need. With `query_groups` above 1, training
-    answers that many independent groups of queries, one after another in the outputs; evaluation answers the first alone.
+    `num_classes` leaves out the no-object class, which comes last. `dilation` is DC5: the backbone's last stage keeps
+    its resolution. `backbone_options` go to timm.create_model (output_stride, ...); `level` picks the backbone's
+    feature level (-1: the last). `frozen_norm` makes the backbone's batch norms constants, as published weights need.
+    With `query_groups` above 1, training answers that many independent groups of queries, one after another in the
+    outputs; evaluation answers the first alone.
     """
 
     def __init__(
@@ -228,10 +230,11 @@ class DETR(nn.Module):
     def forward(self, pixels: Tensor, mask: Tensor | None = None, masks: bool = True) -> dict[str, Any]:
         """Answer normalised pixels [B, 3, H, W]; mask [B, H, W] is True on padding, which stands right and below.
 
-        Returns logits [B, Q, C+1], boxes_cxcywh [B, Q, 4] (0..1 of the unpadded picture), aux (the same two for each earlier decoder
-        layer, first to last), masks [B, Q, rows, cols] logits of the panoptic head (unless `masks` is False), and what a trace needs:
-        memory [B, HW, D], encoder_tokens and decoder_tokens (a tuple over layers), grid (rows, cols) of the memory, padding
-        [B, HW] or None, features (the backbone's maps up to the level used) and projected [B, D, rows, cols].
+        Returns logits [B, Q, C+1], boxes_cxcywh [B, Q, 4] (0..1 of the unpadded picture), aux (the same two for each
+        earlier decoder layer, first to last), masks [B, Q, rows, cols] logits of the panoptic head (unless `masks` is
+        False), and what a trace needs: memory [B, HW, D], encoder_tokens and decoder_tokens (a tuple over layers),
+        grid (rows, cols) of the memory, padding [B, HW] or None, features (the backbone's maps up to the level used)
+        and projected [B, D, rows, cols].
         """
         features = self.backbone(pixels)[: self.level + 1]  # each [B, C, rows, cols]
         projected = self.input_proj(features[-1])  # [B, D, rows, cols]
@@ -291,9 +294,10 @@ class Detections:
 
 
 def detect(logits: Tensor, boxes_cxcywh: Tensor, size: tuple[int, int]) -> Detections:
-    """Turn logits [..., Q, C+1] and boxes_cxcywh [..., Q, 4] into detections in pixels of a picture of `size` (rows, cols).
+    """Turn logits [..., Q, C+1] and boxes_cxcywh [..., Q, 4] into pixels of a picture of `size` (rows, cols).
 
-    No-object is left out before the best class is taken, so each query names a class; thresholds and order are the caller's.
+    No-object is left out before the best class is taken, so each query names a class; thresholds and order are the
+    caller's.
     """
     scores, labels = logits.softmax(-1)[..., :-1].max(-1)  # [..., Q]
     rows, cols = size

@@ -1,4 +1,4 @@
-"""Names of published DETR weights, read into ours: the authors' release, the Hub's two layouts, and transformers 5's names."""
+"""Names of published DETR weights: the authors' release, the Hub's two layouts, and those of transformers 5."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-# The Hub's panoptic files put "detr.model." before the body and "detr." before the two heads; the box-only files "model." and nothing.
+# Before the body "model." or nothing; panoptic files put "detr." before all but the mask parts.
 PREFIX = re.compile(r"^(detr\.)?(model\.)?")
 RULES = tuple(
     (re.compile(pattern), replacement)

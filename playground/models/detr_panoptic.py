@@ -1,4 +1,4 @@
-"""DETR's panoptic head: a mask for each object query, and the rule that makes one picture of them (Carion et al. 2020, section 4.4)."""
+"""DETR's panoptic head: a mask for each query, and the rule that makes one map of them (paper, section 4.4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +26,10 @@ class BoxAttention(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, queries: Tensor, memory: Tensor, padding: Tensor | None) -> Tensor:
-        """Return maps [B, Q, heads, rows, cols] for queries [B, Q, D], memory [B, D, rows, cols], padding [B, rows*cols].
+        """Return maps [B, Q, heads, rows, cols] for queries [B, Q, D] and memory [B, D, rows, cols].
 
-        A query's maps sum to 1 over heads, rows and cols together.
+        padding [B, rows*cols] is True outside the picture, or None. A query's maps sum to 1 over heads, rows and cols
+        together.
         """
         q = self.q_linear(queries).unflatten(-1, (self.heads, -1))  # [B, Q, heads, d]
         k = F.conv2d(memory, self.k_linear.weight[:, :, None, None], self.k_linear.bias)  # [B, D, rows, cols]
@@ -41,7 +42,7 @@ class BoxAttention(nn.Module):
 
 
 class MaskHead(nn.Module):
-    """A small feature pyramid that draws each query's maps at the finest level given; 3x3 convolutions with group norm."""
+    """A small feature pyramid that draws each query's maps at the finest level: 3x3 convolutions with group norm."""
 
     def __init__(self, dim: int, heads: int, finer: Sequence[int]) -> None:
         super().__init__()
@@ -57,6 +58,7 @@ class MaskHead(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, a=1)
+                assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
     def forward(self, projected: Tensor, maps: Tensor, finer: Sequence[Tensor]) -> Tensor:
@@ -87,7 +89,7 @@ class MaskHead(nn.Module):
 
 @dataclass(frozen=True)
 class PanopticSegment:
-    """One region: `id` is its value in the map (from 1), `label` a class index, `area` its pixels, `query` who drew it."""
+    """One region: `id` is its value in the map (from 1), `label` a class index, `area` its pixels, `query` its own."""
 
     id: int
     label: int
@@ -98,7 +100,7 @@ class PanopticSegment:
 
 
 def confident(logits: Tensor, threshold: float = 0.85) -> Tensor:
-    """Return the choice [Q] of queries in logits [Q, C+1] whose best answer is a class (not no-object) above `threshold`."""
+    """Return the choice [Q] of queries in logits [Q, C+1] that answer a class, not no-object, above `threshold`."""
     scores, labels = logits.softmax(-1).max(-1)  # [Q]
     return (labels != logits.shape[-1] - 1) & (scores > threshold)
 
@@ -111,11 +113,12 @@ def panoptic(
     threshold: float = 0.85,
     smallest: int = 4,
 ) -> tuple[np.ndarray, tuple[PanopticSegment, ...]]:
-    """Make one map of the masks: int32 [rows, cols] of `target` (0: nothing) and its segments, as the authors' release does.
+    """Make one map of the masks: int32 [rows, cols] of `target` (0: nothing) and its segments.
 
-    logits [Q, C+1], masks [Q, h, w] logits, `size` (rows, cols) of the picture that the network saw, `target` of the answer.
-    Confident queries contest each pixel; queries of one stuff class share the first one's name. While a mask holds `smallest`
-    pixels or fewer, such masks go and the rest contest again, now without sharing: so the shared ones go too.
+    logits [Q, C+1], masks [Q, h, w] logits, `size` (rows, cols) of the picture that the network saw, `target` of the
+    answer. Confident queries contest each pixel; queries of one stuff class share the first one's name. While a mask
+    holds `smallest` pixels or fewer, such masks go and the rest contest again, now without sharing: so the shared ones
+    go too. This is the rule of the authors' release, ids and pixels alike.
     """
     queries = confident(logits, threshold).nonzero()[:, 0]  # [n]
     scores, labels = logits[queries].softmax(-1).max(-1)  # [n]
