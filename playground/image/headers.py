@@ -40,19 +40,19 @@ def refusal(data: bytes) -> str | None:
     return next((sentence for start, sentence in _REFUSED if re.match(start, head, flags)), None)
 
 
-def jpeg_scans(data: bytes, start: int, enough: int) -> int:
-    """How many passes the first picture of a JPEG file has, counted up to just past `enough`.
+def jpeg_scans(data: bytes, start: int, enough: int) -> tuple[int, int | None]:
+    """How many passes the first picture of a JPEG file has, counted to just past `enough`, and where its end mark is.
 
     `start` lies inside the first pass, where Pillow stops after reading the header.
     """
     scans = 1
     while scans <= enough and (found := _MARKER.search(data, start)):
         marker, start = data[found.start() + 1], found.end()
-        if marker == 0xD9:  # end of this picture; another may follow it
-            break
+        if marker == 0xD9:  # the end of this picture; another may follow it
+            return scans, found.start()
         scans += marker == 0xDA
         start += int.from_bytes(data[start : start + 2])
-    return scans
+    return scans, None
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:

@@ -77,8 +77,8 @@ def read(source: str | Path | bytes | BinaryIO | Image.Image) -> Picture:
         rgb, see_through = plain(image)
     except ImageError:
         raise
-    except Exception as error:  # Pillow's decoders raise many kinds on damaged data
-        raise ImageError(SWOLLEN if "Decompressed data too large" in str(error) else UNREADABLE) from error
+    except Exception as error:  # the same while a header is read
+        raise ImageError(SWOLLEN if "Decompressed data" in str(error) else UNREADABLE) from error
     if see_through > 0.99:
         notes.append("almost wholly transparent: shown on white")
     if min(rgb.size) < TINY_SIDE:
@@ -133,25 +133,27 @@ def _open(data: bytes) -> tuple[Image.Image, list[str]]:
     elif kind == "gif":  # its decoder fills in what is missing
         size, frames = headers.gif_frames(data) or (None, 0)
         _check_size(size)
+    elif kind == "jpeg":
+        return _open_jpeg(data)
     # the plugin itself, not Image.open: no other decoder is tried and no process-wide limit or warning takes part
-    file = io.BytesIO(data)
-    image = _DECODERS[kind](file)
+    image = _DECODERS[kind](io.BytesIO(data))
+    _check_size(image.size)
     notes = []
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
-        notes = _check_jpeg(image, data, file.tell())
-    else:
-        _check_size(image.size)
     if frames > 1 or (kind != "gif" and getattr(image, "is_animated", False)):
         notes.append("several pages: first frame used" if kind == "tiff" else "animated: first frame used")
+    return _loaded(image), notes
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    """The picture with its pixels decoded."""
     try:
         image.load()
-    except Exception as error:
+    except Exception as error:  # Pillow's decoders raise many kinds on damaged data
         raise ImageError(SWOLLEN if "Decompressed data" in str(error) else CUT_OFF) from error
-    return image, notes
+    return image
 
 
 _DECODERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
-    "jpeg": JpegImagePlugin.JpegImageFile,
     "png": PngImagePlugin.PngImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
     "gif": GifImagePlugin.GifImageFile,
@@ -176,19 +178,41 @@ def _check_size(size: tuple[int, int] | None, limit: int = MAX_PIXELS) -> None:
         raise ImageError(f"{is_this} at most {limit // 10**6} megapixels can be read, please make it smaller.")
 
 
-def _check_jpeg(image: JpegImagePlugin.JpegImageFile, data: bytes, start: int) -> list[str]:
-    """Limits for JPEG: a very large one only if it can be decoded at a reduced scale. Returns the note about that."""
-    width, height = image.size
-    scans = headers.jpeg_scans(data, start, MAX_SCANS)
-    in_one_pass = scans == 1 and not image.info.get("progressive")
-    _check_size(image.size, MAX_JPEG_PIXELS if in_one_pass else MAX_PIXELS)
+def _open_jpeg(data: bytes) -> tuple[Image.Image, list[str]]:
+    """Limits and faults that only JPEG has: endless passes, missing parts painted grey, sizes worth reducing."""
+    file = io.BytesIO(data)
+    header = JpegImagePlugin.JpegImageFile(file)
+    width, height = header.size
+    scans, end = headers.jpeg_scans(data, file.tell(), MAX_SCANS)
+    in_one_pass = scans == 1 and not header.info.get("progressive")
+    _check_size(header.size, MAX_JPEG_PIXELS if in_one_pass else MAX_PIXELS)
     if scans > MAX_SCANS:
         raise ImageError(f"This JPEG was saved in more than {MAX_SCANS} passes; please save it again and send that.")
-    if width * height <= MAX_PIXELS:
-        return []
-    scale = next(scale for scale in (2, 4, 8) if width * height <= MAX_PIXELS * scale**2)
-    image.draft(None, (width // scale, height // scale))
-    return [f"very large ({width} x {height}): read at {image.width} x {image.height}, boxes count in these pixels"]
+    if end is None:
+        raise ImageError(CUT_OFF)
+    scale = next(scale for scale in (1, 2, 4) if width * height <= MAX_PIXELS * scale**2 or scale == 4)
+    image = _decoded_jpeg(data, scale)
+    if _mid_grey(image.crop((image.width - 4, image.height - 4, *image.size))):
+        # what a decoder paints where data is missing; with more data before the end mark it would paint something else
+        longer = _decoded_jpeg(data[:end] + b"\x5a\xa5\x33\xc7" * 1024 + b"\xff\xd9", scale)
+        if longer.tobytes() != image.tobytes():
+            raise ImageError(CUT_OFF)
+    if scale == 1:
+        return image, []
+    return image, [
+        f"very large ({width} x {height}): read at {image.width} x {image.height}, boxes count in these pixels"
+    ]
+
+
+def _decoded_jpeg(data: bytes, scale: int) -> Image.Image:
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    if scale > 1:
+        image.draft(None, (image.width // scale, image.height // scale))
+    return _loaded(image)
+
+
+def _mid_grey(image: Image.Image) -> bool:
+    return {image.getpixel((x, y)) for x in range(image.width) for y in range(image.height)} <= {128, (128, 128, 128)}
 
 
 def content_key(picture: Picture) -> str:
