@@ -1,4 +1,4 @@
-"""Seconds from `python app.py` to its first analysis, beside a bare Gradio and torch page: `python benchmarks/start.py`.
+"""Seconds from `python app.py` to its first analysis, beside a bare Gradio and torch page.
 
 Both are fresh processes, measured in turn in one run. Ours ends when the answer that the page asks for at load has
 arrived over HTTP; the bare page ends at HTTP 200. Prints the medians and their ratio.
