@@ -37,6 +37,7 @@ MAX_SCANS = 100  # a progressive JPEG has about ten; thousands of empty ones wou
 
 KINDS_READ = "JPEG, PNG, WebP, GIF, BMP and TIFF"
 UNREADABLE = f"This is not a picture that can be read, or it is damaged; {KINDS_READ} files work."
+TOO_MANY_BYTES = "The file is larger than 20 MB; please send a smaller one."
 SWOLLEN = "The texts stored inside this picture unpack to far too much; please save the picture again without them."
 CUT_OFF = "The picture is damaged or cut off; please send the whole file again."
 
@@ -99,21 +100,24 @@ def _bytes_of(source: str | Path | bytes | BinaryIO) -> bytes:
             source.seek(0)
         data = source.read(MAX_BYTES + 1)
     else:
-        raise ImageError("A picture must come as a file, its bytes or a PIL picture.")
+        raise ImageError("A picture must come as a file, its bytes or a Pillow picture.")
     if not isinstance(data, bytes):
         raise ImageError("The file was opened as text; please open it in binary mode.")
     if not data:
         raise ImageError("The file is empty.")
     if len(data) > MAX_BYTES:
-        raise ImageError("The file is larger than 20 MB; please send a smaller one.")
+        raise ImageError(TOO_MANY_BYTES)
     return data
 
 
 def _bytes_of_path(source: str | Path) -> bytes:
     try:
         path = Path(source)
-        if not stat.S_ISREG(path.stat().st_mode):
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
             raise ImageError("That is not a file; please choose a picture.")
+        if facts.st_size > MAX_BYTES:
+            raise ImageError(TOO_MANY_BYTES)
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
