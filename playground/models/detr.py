@@ -223,6 +223,10 @@ class DETR(nn.Module):
         self.bbox_attention: BoxAttention | None = None
         self.mask_head: MaskHead | None = None
         if panoptic:
+            if d_model % 128 or nhead % 8 or self.level < 3:
+                raise ValueError(
+                    "Masks need a width that is a multiple of 128, heads in eights, and three feature levels below."
+                )
             finer = channels[self.level - 3 : self.level][::-1]  # coarse to fine
             self.bbox_attention = BoxAttention(d_model, nhead)
             self.mask_head = MaskHead(d_model, nhead, finer)
