@@ -120,8 +120,9 @@ class PlotlyView(gr.HTML):
     """A Plotly figure drawn with Plotly's own bundle, served by us and loaded once.
 
     `view.pick(handler)` is called with gr.EventData when a mark is clicked: `index` (a number, or [row, col] on a
-    heat map), `curve`, `x`, `y`; `view.point(handler)` when one is pointed at, at most 12 times a second. Both come from the browser
-    and are to be checked. The figure's `layout.meta` may give `alt` (said by screen readers) and `aspect`.
+    heat map), `curve`, `x`, `y`; `view.point(handler)` when one is pointed at, at most 12 times a second. Both come
+    from the browser and are to be checked. The figure's `layout.meta` may give `alt`, which screen readers say,
+    and `aspect`, the width over height of a picture that fills it.
     """
 
     def __init__(
@@ -174,5 +175,6 @@ def view_script() -> str:
 def bundle_path() -> Path:
     """Return where the installed plotly package keeps its plotly.min.js."""
     found = importlib.util.find_spec("plotly")
-    assert found is not None and found.submodule_search_locations
+    assert found is not None
+    assert found.submodule_search_locations
     return Path(next(iter(found.submodule_search_locations))) / "package_data" / "plotly.min.js"

@@ -1,6 +1,7 @@
 """The page: the panel for picture and model, and beside it one tab for each entry of TABS."""
 
 from html import escape
+from typing import TypeAlias
 
 import gradio as gr
 
@@ -9,7 +10,7 @@ from playground.tabs.controls import build_panel
 from playground.tabs.endpoints import build_endpoints
 from playground.texts import say
 
-Page = gr.Blocks
+Page: TypeAlias = gr.Blocks
 
 
 def theme() -> gr.themes.Base:

@@ -39,7 +39,15 @@ def bars(classes: Sequence[ClassScore], unsure: bool = False) -> go.Figure:
     )
     notes = []
     for row, entry in zip(rows, classes, strict=True):
-        text = {"y": row, "yref": "y", "xref": "x", "showarrow": False, "yanchor": "bottom", "yshift": -3}
+        text = {
+            "y": row,
+            "yref": "y",
+            "xref": "x",
+            "showarrow": False,
+            "borderpad": 0,
+            "yanchor": "bottom",
+            "yshift": -3,
+        }
         weight = {"size": 15, "weight": 600 if row == 0 else 400}
         notes.append({**text, "x": 0, "xanchor": "left", "text": plain(entry.label), "font": weight})
         notes.append({**text, "x": 1, "xanchor": "right", "text": percent(entry.score), "font": weight})

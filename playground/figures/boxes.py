@@ -22,14 +22,12 @@ def boxes(found: Sequence[Box], picture: str, size: tuple[int, int], all_labels:
     by_area = sorted(found, key=lambda box: _area(box), reverse=True)  # small boxes last, so they can be pointed at
     traces = [_outline(box, palette[box.label]) for box in by_area]
     best = sorted(found, key=lambda box: box.score, reverse=True)[:NAMED]
-    layout = {
-        **ground([picture], size),
-        "annotations": [_name(box, palette[box.label], size) for box in reversed(best)],
-    }
+    names = [_name(box, palette[box.label], size) for box in reversed(best)]  # the best on top
+    layout = {**ground([picture], size), "annotations": names}
     if not traces:  # an axis without a trace is not drawn
         traces = [go.Scatter(x=[None], y=[None], hoverinfo="skip")]
-    names = ", ".join(f"{box.label} {percent(box.score)}" for box in best)
-    alt = f"Picture with {len(found)} boxes: {names}" if found else "Picture without boxes"
+    said = ", ".join(f"{box.label} {percent(box.score)}" for box in best)
+    alt = f"Picture with {len(found)} boxes: {said}" if found else "Picture without boxes"
     return figure(traces, layout, alt, HEIGHT, aspect=size[0] / size[1])
 
 

@@ -1,12 +1,16 @@
 """The one panel for picture and model that all tabs share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.media import MEDIA_ROOT
 
 from playground.components import ModelImage
+from playground.image import Picture
 from playground.models import FAMILIES, catalogue
 from playground.models.card import Card
 from playground.texts import say
@@ -17,11 +21,30 @@ TASKS = ("classification", "detection", "panoptic", "features")
 
 @dataclass(frozen=True)
 class Panel:
-    """The page and the two fields every tab reads."""
+    """The page, the two fields every tab reads, and what to listen to for a picture or a model becoming another."""
 
     page: gr.Blocks
     picture: ModelImage
     model: gr.Dropdown
+    changes: tuple[Callable[..., Any], ...]
+
+    def when_asked(self, run: Callable[..., Any], more: list[Any], outputs: list[Any], view: Any) -> None:
+        """Call run(picture, model, *more) at load and whenever the picture or the model becomes another.
+
+        Progress is shown on `view`. All such calls share one place in the queue, for there is one device.
+        """
+        inputs = [self.picture, self.model, *more]
+        for listen in self.changes:
+            listen(
+                run,
+                inputs,
+                outputs,
+                trigger_mode="always_last",
+                show_progress_on=view,
+                concurrency_id="model",
+                concurrency_limit=1,
+                api_visibility="private",
+            )
 
 
 def photos() -> list[str]:
@@ -47,7 +70,7 @@ def megabytes(size: int) -> str:
     """Return a size in bytes in words: "8.4 MB", "346 MB", "1.2 GB"."""
     if size >= 1_000_000_000:
         return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.0f} MB" if size >= 10_000_000 else f"{size / 1e6:.1f} MB"
+    return f"{size / 1e6:.0f}\u00a0MB" if size >= 10_000_000 else f"{size / 1e6:.1f}\u00a0MB"
 
 
 def _where(card: Card) -> str:
@@ -67,7 +90,7 @@ def build_panel(page: gr.Blocks) -> Panel:
         height=300,
         elem_id="pg-picture",
     )
-    gr.Examples(
+    examples = gr.Examples(
         shown,
         picture,
         label=say("examples"),
@@ -83,4 +106,20 @@ def build_panel(page: gr.Blocks) -> Panel:
         filterable=False,
         elem_id="pg-model",
     )
-    return Panel(page, picture, model)
+    read = picture.input(readable, picture, None, show_progress="hidden", api_visibility="private")
+    _keep_last(picture, page.load, examples.load_input_event.success, read)
+    changes = (partial(gr.on, [page.load, model.input]), examples.load_input_event.success, read.success)
+    return Panel(page, picture, model, changes)
+
+
+def readable(picture: Picture | None) -> None:
+    """Do nothing: the field itself reads the picture, and fails with a sentence where it cannot."""
+
+
+def _keep_last(picture: ModelImage, load: Callable[..., Any], chosen: Callable[..., Any], read: Any) -> None:
+    """Remember the last good picture in the browser, and put it back when a file cannot be read."""
+    keep = "(picture) => { if (picture) window.__pgPicture = picture; }"
+    back = "(picture) => window.__pgPicture ?? picture"
+    for good in (load, chosen, read.success):
+        good(None, picture, None, js=keep, api_visibility="private")
+    read.failure(None, picture, picture, js=back, api_visibility="private")

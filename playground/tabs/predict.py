@@ -72,7 +72,13 @@ def build(panel: Panel) -> None:
     with gr.Row(elem_id="pg-settings"):
         top_k = gr.Slider(1, MOST_CLASSES, CLASSES, step=1, label=say("top_k"), elem_id="pg-top-k")
         threshold = gr.Slider(
-            0.05, 1, THRESHOLD, step=0.01, label=say("threshold"), elem_id="pg-threshold", visible=False
+            inference.LEAST_BOX_SCORE,
+            1,
+            THRESHOLD,
+            step=0.01,
+            label=say("threshold"),
+            elem_id="pg-threshold",
+            visible=False,
         )
     table = gr.HTML(elem_id="pg-table", apply_default_css=False)
     facts = gr.HTML(elem_id="pg-facts", apply_default_css=False)
@@ -108,17 +114,7 @@ def build(panel: Panel) -> None:
     def redraw(held: Answer | None, classes: Any, least: Any) -> dict[Any, Any]:
         return {} if held is None else redrawn(held, classes, least)
 
-    gr.on(
-        [panel.page.load, panel.picture.change, panel.model.input],
-        run,
-        [panel.picture, panel.model, top_k, threshold],
-        [answer, view, headline, top_k, threshold, table, facts],
-        trigger_mode="always_last",
-        show_progress_on=view,
-        concurrency_id="model",
-        concurrency_limit=1,
-        api_visibility="private",
-    )
+    panel.when_asked(run, [top_k, threshold], [answer, view, headline, top_k, threshold, table, facts], view)
     gr.on(
         [top_k.input, threshold.input],
         redraw,

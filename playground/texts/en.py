@@ -16,8 +16,8 @@ TEXTS = {
     "does_panoptic": "divides into regions",
     "does_features": "features only",
     "where_bundled": "bundled",
-    "where_hub": "from the Hub, {size}",
-    "where_hub_unsized": "from the Hub",
+    "where_hub": "Hub, {size}",
+    "where_hub_unsized": "Hub",
     "where_local": "local file",
     # predict
     "predict": "Predict",
@@ -28,7 +28,9 @@ TEXTS = {
     "waiting": "The first answer is being made …",
     "sure_more": "{share} sure",
     "unsure": "Not sure",
-    "unsure_more": "{share} for “{label}” is too little to rely on; the picture may show something this model was never taught.",
+    "unsure_more": (
+        "{share} for “{label}” is too little to rely on; the picture may show something this model was never taught."
+    ),
     "no_boxes": "Nothing found at {threshold} or more",
     "no_boxes_more": "Lower the least score to see weaker answers.",
     "no_boxes_at_all": "No objects found",
@@ -40,7 +42,10 @@ TEXTS = {
     "segments": "{count} regions",
     "no_segments": "No regions found",
     "features": "This model describes pictures and names nothing",
-    "features_more": "It was trained without labels, so it has no classes to show. Choose a model that classifies or finds objects to get an answer in words.",
+    "features_more": (
+        "It was trained without labels, so it has no classes to show. "
+        "Choose a model that classifies or finds objects to get an answer in words."
+    ),
     "table": "The answer as a table",
     "column_label": "Label",
     "column_score": "Score",
