@@ -301,7 +301,8 @@ def test_query_groups_are_answered_apart_in_training_and_the_first_alone_in_eval
 
 
 def test_training_mode_learns_in_every_parameter() -> None:
-    model = small(panoptic=True, d_model=128, nhead=8, backbone_options=None, query_groups=2).train()
+    options = {"zero_init_last": False}  # else a fresh backbone's blocks add nothing to their skip path
+    model = small(panoptic=True, d_model=128, nhead=8, backbone_options=options, query_groups=2).train()
     mask = torch.zeros(2, 64, 96, dtype=torch.bool)
     mask[0, :, 64:] = True
     out = model(standin.pixels(8, 2, 3, 64, 96), mask)
@@ -310,8 +311,22 @@ def test_training_mode_learns_in_every_parameter() -> None:
     (total + out["masks"].square().sum()).backward()
     assert out["masks"].shape == (2, 18, 16, 24)
     silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # a bias of keys moves a whole row of logits, which no softmax can see
-    assert all(name.endswith("k_linear.bias") for name in silent), silent
+    # the first decoder layer starts from zeros: its queries have nothing to tell each other
+    first = {f"transformer.decoder.layers.0.{part}.weight" for part in ("self_attn.out_proj", "norm1")}
+    first |= {"transformer.decoder.layers.0.self_attn.in_proj_weight"}
+    assert set(silent) <= first | {
+        "bbox_attention.k_linear.bias"
+    }  # the latter moves whole rows of logits: no softmax sees it
+
+
+@torch.no_grad()
+def test_the_first_decoder_layers_self_attention_moves_nothing_but_a_constant() -> None:
+    model = small()
+    first = model.transformer.decoder.layers[0].self_attn
+    torch.nn.init.normal_(first.in_proj_bias)
+    where = standin.pixels(12, 1, 9, 32)
+    out = first(where, where, torch.zeros(1, 9, 32))
+    torch.testing.assert_close(out, out[:, :1].expand_as(out))
 
 
 def test_frozen_norms_stay_constant_in_training() -> None:
