@@ -1,0 +1,89 @@
+"""The same verbs from Python and from the shell, on the bundled models."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio.media
+import pytest
+from PIL import Image
+
+import playground as pg
+from playground.models import catalogue
+
+ROOT = Path(__file__).parent.parent
+PHOTOS = Path(gradio.media.MEDIA_ROOT) / "images"
+BUNDLED = [card.name for card in catalogue.bundled()]
+
+
+def shell(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "playground", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_four_families_are_bundled() -> None:
+    assert {card.family for card in catalogue.bundled()} == {"vit", "coatnet", "axial", "detr"}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_model_answers_a_photo(name: str) -> None:
+    answer = pg.predict(PHOTOS / "lion.jpg", name, top_k=3, threshold=0.0)
+    with Image.open(PHOTOS / "lion.jpg") as picture:
+        assert answer.picture_size == picture.size
+    if answer.task == "classification":
+        assert len(answer.classes) == 3
+        assert 0 < sum(c.score for c in answer.classes) <= 1 + 1e-6
+    else:
+        assert answer.boxes
+        assert all(0 <= box.box_xyxy[0] <= box.box_xyxy[2] <= answer.picture_size[0] for box in answer.boxes)
+
+
+def test_a_path_the_bytes_an_open_file_and_a_pil_picture_answer_alike() -> None:
+    path = PHOTOS / "lion.jpg"
+    with path.open("rb") as file, Image.open(path) as picture:
+        sources = [path, str(path), path.read_bytes(), file, picture]
+        answers = [pg.predict(source, BUNDLED[0]).classes for source in sources]
+    assert all(answer == answers[0] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("nowhere.jpg", BUNDLED[0]), r"file"),
+        ((PHOTOS / "lion.jpg", "no-such-model"), r"model"),
+        ((PHOTOS / "lion.jpg", BUNDLED[0], 0), r"top_k must be a whole number from 1 to 1000"),
+        ((PHOTOS / "lion.jpg", BUNDLED[0], 2.5), r"top_k must be a whole number"),
+        ((PHOTOS / "lion.jpg", BUNDLED[0], True), r"top_k must be a whole number"),
+        ((PHOTOS / "lion.jpg", BUNDLED[0], 5, float("nan")), r"threshold must be a number from 0 to 1"),
+        ((PHOTOS / "lion.jpg", BUNDLED[0], 5, "0.5"), r"threshold must be a number from 0 to 1"),
+    ],
+)
+def test_bad_input_is_a_value_error_of_one_sentence(arguments: tuple[object, ...], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence) as refused:
+        pg.predict(*arguments)  # type: ignore[arg-type]
+    assert "Traceback" not in str(refused.value)
+    assert str(ROOT) not in str(refused.value)
+
+
+def test_the_shell_answers_in_json() -> None:
+    done = shell("predict", str(PHOTOS / "lion.jpg"), "--model", BUNDLED[0], "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"] == BUNDLED[0]
+
+
+def test_the_shell_lists_every_model() -> None:
+    done = shell("models", "--json")
+    assert [card["name"] for card in json.loads(done.stdout)] == [card.name for card in pg.models()]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("nowhere.jpg", "--model", "everyday-vit"), ("x.jpg", "--model", "../../etc/passwd")]
+)
+def test_the_shell_says_one_sentence_and_exits_with_two(arguments: tuple[str, ...]) -> None:
+    done = shell("predict", *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
