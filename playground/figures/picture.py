@@ -25,7 +25,7 @@ def encode(picture: Image.Image, longest: int = LONGEST, budget: int = BUDGET) -
 
 
 def encode_overlay(overlay: Image.Image) -> str:
-    """Return a palette picture with transparency as a PNG data address."""
+    """Return a picture of few colours and transparency as a PNG data address."""
     buffer = io.BytesIO()
     overlay.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -35,9 +35,9 @@ def ground(sources: list[str], size: tuple[int, int]) -> dict[str, Any]:
     """Return the layout that lays pictures over each other in the pixels of an upload of (width, height) `size`."""
     width, height = size
     layers = [
-        {"source": source, "xref": "x", "yref": "y", "x": 0, "y": 0, "sizex": width, "sizey": height}
+        {"source": source, "xref": "x", "yref": "y", "x": depth * 1e-6, "y": 0, "sizex": width, "sizey": height}
         | {"sizing": "stretch", "layer": "below"}
-        for source in sources
+        for depth, source in enumerate(sources)  # Plotly draws only one of several pictures at the very same place
     ]
     axis = {"visible": False, "fixedrange": True, "constrain": "domain"}
     return {

@@ -64,4 +64,4 @@ def _tint(ids: np.ndarray, colours: dict[int, str]) -> Image.Image:
     border[1:] |= ids[1:] != ids[:-1]
     border[:, 1:] |= ids[:, 1:] != ids[:, :-1]
     rgba[border & (ids > 0), 3] = 255
-    return Image.fromarray(rgba, "RGBA").quantize(64, method=Image.Quantize.FASTOCTREE)
+    return Image.fromarray(rgba)

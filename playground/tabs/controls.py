@@ -108,7 +108,7 @@ def build_panel(page: gr.Blocks) -> Panel:
     )
     read = picture.input(readable, picture, None, show_progress="hidden", api_visibility="private")
     _keep_last(picture, page.load, examples.load_input_event.success, read)
-    changes = (partial(gr.on, [page.load, model.input]), examples.load_input_event.success, read.success)
+    changes = (partial(gr.on, [page.load, model.change]), examples.load_input_event.success, read.success)
     return Panel(page, picture, model, changes)
 
 
