@@ -53,8 +53,11 @@ def rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a published state dict under our names; our own names pass unchanged, and so does whatever is unknown.
 
     Reads the authors' files (the dict under "model"), both Hub layouts (timm and no_timm backbones) and the names of
-    transformers 5. Separate query, key and value projections become one; counters of batch norm are dropped.
+    transformers 5. Separate query, key and value projections become one; counters of batch norm, which
+    the authors froze, are dropped.
     """
+    if all(_name(key) == key for key in state):  # ours: a trained backbone of ours keeps its counters
+        return _join(state)
     named = {_name(key): value for key, value in state.items() if not key.endswith("num_batches_tracked")}
     return _join(named)
 
