@@ -11,7 +11,7 @@ thread only, and leaves nothing behind on the model.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,6 +28,8 @@ class Call:
 
     Fused: `q` [B, heads, N_written, d], `k` [B, heads, N_read, d], additive `bias` (or None) and `scale`.
     Written out by the model, or recorded explicitly: `stored`, the weights themselves.
+    Where gradients flow, `out` is what the call gave, still in the graph, and `value` [B, heads, N_read, d] what it
+    mixed: out = weights @ value, so the gradient of fused weights is that of `out` times value^T.
     """
 
     q: Tensor | None = None
@@ -35,6 +37,8 @@ class Call:
     bias: Tensor | None = None
     scale: float = 1.0
     stored: Tensor | None = None
+    value: Tensor | None = None
+    out: Tensor | None = None
 
     @property
     def fused(self) -> bool:
@@ -86,7 +90,8 @@ class _Recorder(TorchFunctionMode):
             return self._attention(*args, **kwargs)
         result = func(*args, **kwargs)
         if func in SOFTMAX and _over_last_axis(*args, **kwargs):
-            self.calls.append(Call(stored=_in_graph(result) if self.explicit else result.detach()))
+            stored = _in_graph(result) if self.explicit else result.detach()
+            self.calls.append(Call(stored=stored, out=result if result.requires_grad else None))
         return result
 
     def _attention(
@@ -109,10 +114,12 @@ class _Recorder(TorchFunctionMode):
             weights = _in_graph(_softmax_scores(query, seen_key, bias, factor))  # [B, heads, N_written, N_read]
             self.calls.append(Call(stored=weights))
             return F.dropout(weights, dropout_p) @ seen_value
-        self.calls.append(Call(q=query.detach(), k=seen_key.detach(), bias=bias, scale=factor))
-        return F.scaled_dot_product_attention(
+        out = F.scaled_dot_product_attention(
             query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
         )
+        call = Call(q=query.detach(), k=seen_key.detach(), bias=None if bias is None else bias.detach(), scale=factor)
+        self.calls.append(replace(call, value=seen_value.detach(), out=out) if out.requires_grad else call)
+        return out
 
 
 def _softmax_scores(q: Tensor, k: Tensor, bias: Tensor | None, scale: float) -> Tensor:

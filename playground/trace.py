@@ -110,6 +110,7 @@ class Attention:
 
     q [heads, N_written, d], k [heads, N_read, d] and an additive bias that broadcasts to
     [heads, N_written, N_read]; or, for models that write the softmax out themselves, `stored` weights.
+    `value` [heads, N_read, d] is kept beside a graph alone: gradients of the weights are made of it.
     """
 
     q: Tensor | None = None
@@ -117,6 +118,7 @@ class Attention:
     bias: Tensor | None = None
     scale: float = 1.0
     stored: Tensor | None = None
+    value: Tensor | None = None
 
     @property
     def heads(self) -> int:
@@ -132,7 +134,7 @@ class Attention:
         assert self.q is not None and self.k is not None
         return self.q.shape[1], self.k.shape[1]
 
-    def weights(self, rows: slice | list[int] | None = None, heads: slice | list[int] | None = None) -> Tensor:
+    def weights(self, rows: slice | list[int] | Tensor | None = None, heads: slice | list[int] | None = None) -> Tensor:
         """Return softmax(scale q k^T + bias) for the chosen rows and heads, [heads, rows, N_read], rows sum to 1.
 
         Source: "Attention Is All You Need", equation 1.
@@ -151,12 +153,13 @@ class Attention:
     def pull(self, r: Tensor, block: int = 256) -> Tensor:
         """Return r @ mean over heads of A, [N_read] for r [N_written], in blocks of rows: memory O(N).
 
-        Source: one step of the backward walk of attention rollout (Abnar and Zuidema 2020), ours in this form.
+        Rows to which r gives no weight are left out. Source: one step of the backward walk of attention rollout
+        (Abnar and Zuidema 2020), ours in this form.
         """
         pulled = r.new_zeros(self.shape[1])
-        for start in range(0, self.shape[0], block):
-            rows = slice(start, start + block)
-            pulled += r[rows] @ self.weights(rows).mean(0).to(r)  # [N_read]
+        for rows in r.nonzero()[:, 0].split(block):
+            mean = self.weights(rows).mean(0)  # [rows, N_read]
+            pulled += (r[rows].to(mean) @ mean).to(r)  # [N_read]
         return pulled
 
 
@@ -173,10 +176,20 @@ class Pool:
 
     def pull(self, r: Tensor) -> Tensor:
         """Return r [coarse] spread evenly over the windows, [fine]; the sum is kept."""
-        rows, cols = (torch.arange(f) * c // f for f, c in zip(self.fine, self.coarse, strict=True))
-        window = (rows[:, None] * self.coarse[1] + cols[None, :]).reshape(-1).to(r.device)  # [fine] index of its window
+        window = self._windows().to(r.device)  # [fine]
         sizes = torch.bincount(window, minlength=r.numel()).to(r)  # [coarse]
         return (r / sizes)[window]  # [fine]
+
+    def push(self, values: Tensor) -> Tensor:
+        """Return the mean of values [fine] over each window, [coarse]: the transpose of `pull`."""
+        window = self._windows().to(values.device)  # [fine]
+        total = values.new_zeros(self.shape[0]).index_add(0, window, values)  # [coarse]
+        return total / torch.bincount(window, minlength=self.shape[0]).to(values)
+
+    def _windows(self) -> Tensor:
+        """Return the window that each fine token falls into, [fine]."""
+        rows, cols = (torch.arange(f) * c // f for f, c in zip(self.fine, self.coarse, strict=True))
+        return (rows[:, None] * self.coarse[1] + cols[None, :]).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -251,13 +264,38 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Feature:
+    """A grid of features inside the autograd graph: `tensor` is [1, N, D], prefix first, or [1, C, rows, cols]."""
+
+    name: str
+    sequence: Sequence
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What gradients are asked of: tensors of the same pass, still in the autograd graph, on the model's device.
+
+    `pixels` [1, 3, H, W]; `logits` and `boxes_cxcywh` as in the trace; `outs` one for each link: what a fused call
+    gave, [1, heads, N_written, d], or the weights that the model wrote out itself, None where a step has neither.
+    """
+
+    pixels: Tensor
+    logits: Tensor
+    outs: tuple[Tensor | None, ...]
+    features: tuple[Feature, ...] = ()
+    boxes_cxcywh: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Trace:
-    """One picture through one model, kept whole. Tensors are float32 on the CPU, without gradient.
+    """One picture through one model, kept whole. Tensors but those of `graph` are float32 on the CPU, no gradient.
 
     `logits` is [C] for a classifier, [Q, C + 1] for a detector, None for a model without a head.
     `boxes_cxcywh` is [Q, 4] in 0..1 of the view; `masks` [n, h, w] are logits of the queries `mask_queries` [n].
     `readout` weights the final tokens that the head reads ([N], sums to 1), None where each query answers itself.
     `unread` says in a sentence what of this model's attention has no readable map, or is empty.
+    `graph` is there when the trace was made for gradients.
     """
 
     model: str
@@ -270,6 +308,7 @@ class Trace:
     links: tuple[Link, ...] = ()
     readout: Tensor | None = None
     unread: str = ""
+    graph: Graph | None = None
     seconds: float = 0.0
     device: str = "cpu"
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from playground.image import View
 from playground.models.card import Card
-from playground.models.tracing import attention_of, batch_of, class_logits
+from playground.models.tracing import attention_of, batch_of, class_logits, graph_of
 from playground.record import Call, record
 from playground.trace import Link, Sequence, Tokens, Trace
 
@@ -23,10 +23,10 @@ def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Trace:
+def trace(model: nn.Module, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
     """Run one picture; keep the feature maps that timm offers and the attention calls that read whole grids."""
-    pixels = batch_of(view, device)
-    with torch.no_grad(), record() as calls:
+    pixels = batch_of(view, device, graph)
+    with torch.set_grad_enabled(graph), record() as calls:
         logits, maps = _forward(model, pixels)
     tokens = tuple(_tokens(f"features {i + 1}", m) for i, m in enumerate(maps))
     grids = {t.sequence.count: t.sequence.grid for t in tokens if t.sequence.grid}
@@ -38,7 +38,9 @@ def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Tra
         logits=class_logits(logits, card),
         tokens=tokens,
         links=links,
+        readout=_readout(model, links),
         unread=_unread(len(calls), len(links)),
+        graph=graph_of(pixels, logits, [calls[link.layer].out for link in links], list(zip(tokens, maps, strict=True))),
         device=str(device),
     )
 
@@ -57,7 +59,7 @@ def _forward(model: nn.Module, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
 def _tokens(name: str, feature_map: Tensor) -> Tokens:
     _, channels, rows, cols = feature_map.shape
     values = feature_map[0].reshape(channels, rows * cols).T  # [N, C]
-    return Tokens(name, Sequence(f"{rows} × {cols} grid", rows * cols, (rows, cols)), values.float().cpu())
+    return Tokens(name, Sequence(f"{rows} × {cols} grid", rows * cols, (rows, cols)), values.detach().float().cpu())
 
 
 def _links(calls: list[Call], grids: dict[int, tuple[int, int] | None], prefix: int) -> Iterable[Link]:
@@ -76,6 +78,18 @@ def _sequence(count: int, grids: dict[int, tuple[int, int] | None], prefix: int)
         if grid:
             return Sequence(f"{grid[0]} × {grid[1]} tokens", count, grid, tuple(f"prefix {i + 1}" for i in range(skip)))
     return Sequence(f"{count} tokens", count)
+
+
+def _readout(model: nn.Module, links: tuple[Link, ...]) -> Tensor | None:
+    """Return what the head reads of the last tokens, [N]: the class token where the model says so, or all patches."""
+    if not links:
+        return None
+    last = links[-1].writes
+    weight = torch.zeros(last.count)
+    first = len(last.prefix)
+    by_class_token = first > 0 and getattr(model, "global_pool", "") == "token"
+    weight[slice(0, 1) if by_class_token else slice(first, None)] = 1.0
+    return weight / weight.sum()
 
 
 def _unread(calls: int, links: int) -> str:

@@ -8,18 +8,19 @@ from torch import Tensor
 from playground.image import View
 from playground.models.axial import AxialResNet
 from playground.models.card import Card
-from playground.models.tracing import batch_of, class_logits
+from playground.models.tracing import batch_of, class_logits, graph_of
 from playground.record import record
 from playground.trace import AxialAttention, Link, Pool, Sequence, Tokens, Trace
 
 
-def trace(model: AxialResNet, view: View, card: Card, device: torch.device) -> Trace:
+def trace(model: AxialResNet, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
     """Run one picture; each block becomes one link of its column attention, row attention and pooling.
 
     Source: Axial-DeepLab (Wang et al. 2020), equations 3 and 4 and figure 2.
     """
-    with torch.no_grad(), record() as calls:
-        logits, states = model.forward_intermediates(batch_of(view, device))
+    pixels = batch_of(view, device, graph)
+    with torch.set_grad_enabled(graph), record() as calls:
+        logits, states = model.forward_intermediates(pixels)
     blocks = model.attention_calls((view.pixels.shape[1], view.pixels.shape[2]))[::2]
     names = ["stem", *(f"stage {block.stage + 1}, block {block.block + 1}" for block in blocks)]
     tokens = tuple(_tokens(name, state) for name, state in zip(names, states, strict=True))
@@ -35,6 +36,7 @@ def trace(model: AxialResNet, view: View, card: Card, device: torch.device) -> T
         tokens=tokens,
         links=links,
         readout=torch.full((last.count,), 1.0 / last.count),  # the head averages over the last grid
+        graph=graph_of(pixels, logits, [None] * len(links), list(zip(tokens, states, strict=True))),
         device=str(device),
     )
 
@@ -42,7 +44,9 @@ def trace(model: AxialResNet, view: View, card: Card, device: torch.device) -> T
 def _tokens(name: str, state: Tensor) -> Tokens:
     _, channels, rows, cols = state.shape
     values = state[0].reshape(channels, rows * cols).T  # [N, C]
-    return Tokens(name, Sequence(f"{rows} × {cols} positions", rows * cols, (rows, cols)), values.float().cpu())
+    return Tokens(
+        name, Sequence(f"{rows} × {cols} positions", rows * cols, (rows, cols)), values.detach().float().cpu()
+    )
 
 
 def _link(layer: int, reads: Tokens, writes: Tokens, weights: list[Tensor]) -> Link:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from playground.image import View
 from playground.models.card import Card
-from playground.models.tracing import attention_of, batch_of, class_logits
+from playground.models.tracing import attention_of, batch_of, class_logits, graph_of
 from playground.record import Call, record
 from playground.trace import Link, Pool, Sequence, Tokens, Trace
 
@@ -22,7 +22,7 @@ def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Trace:
+def trace(model: nn.Module, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
     """Run one picture stage by stage, block by block, keeping tokens and attention calls.
 
     Convolution stages leave tokens but no links: they have no attention to show.
@@ -30,19 +30,24 @@ def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Tra
     """
     tokens: list[Tokens] = []
     links: list[Link] = []
-    with torch.no_grad(), record() as calls:
-        x = model.stem(batch_of(view, device))  # [1, C, H, W]
+    pixels = batch_of(view, device, graph)
+    with torch.set_grad_enabled(graph), record() as calls:
+        x = model.stem(pixels)  # [1, C, H, W]
         tokens.append(_tokens("stem", x))
+        features = [x]
         for s, stage in enumerate(model.stages):
             for b, block in enumerate(stage.blocks):
                 before, seen = x, len(calls)
                 x = block(x)  # [1, C, H, W]
                 name = f"stage {s + 1}, block {b + 1}"
                 tokens.append(_tokens(name, x, f"stage {s + 1}"))
+                features.append(x)
                 if isinstance(block, TransformerBlock2d):
                     links += _links(name, _last_layer(links) + 1, before, tokens[-1].sequence, s, calls[seen:])
         logits = model.forward_head(model.norm(x))
     last = tokens[-1].sequence
+    attended = iter(call.out for call in calls)
+    outs = [None if isinstance(link.step, Pool) else next(attended) for link in links]
     return Trace(
         model=card.name,
         view=view,
@@ -50,6 +55,7 @@ def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Tra
         tokens=tuple(tokens),
         links=tuple(links),
         readout=torch.full((last.count,), 1.0 / last.count),  # the head averages over the last grid
+        graph=graph_of(pixels, logits, outs, list(zip(tokens, features, strict=True))),
         device=str(device),
     )
 
@@ -57,7 +63,7 @@ def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Tra
 def _tokens(name: str, x: Tensor, sequence: str | None = None) -> Tokens:
     _, channels, rows, cols = x.shape
     values = x[0].reshape(channels, rows * cols).T  # [N, C]
-    return Tokens(name, Sequence(sequence or name, rows * cols, (rows, cols)), values.float().cpu())
+    return Tokens(name, Sequence(sequence or name, rows * cols, (rows, cols)), values.detach().float().cpu())
 
 
 def _last_layer(links: list[Link]) -> int:

@@ -1,5 +1,7 @@
 """DETR's forward pass as a trace: memory after every encoder layer, object queries after every decoder layer."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -8,18 +10,20 @@ from playground.models.card import Card
 from playground.models.detr import DETR, confident
 from playground.models.tracing import attention_of, batch_of
 from playground.record import Call, record
-from playground.trace import Link, Sequence, Tokens, Trace
+from playground.trace import Feature, Graph, Link, Sequence, Tokens, Trace
 
 
-def trace(model: DETR, view: View, card: Card, device: torch.device) -> Trace:
+def trace(model: DETR, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
     """Run one picture; masks are drawn for the confident queries alone, the only ones that the answer uses.
 
     Source: "End-to-End Object Detection with Transformers" (Carion et al. 2020), section 3.2 and figure 10.
     """
-    with torch.no_grad(), record() as calls:
-        out = model(batch_of(view, device), masks=False)
-        mask_queries = masks = None
-        if model.mask_head is not None:
+    pixels = batch_of(view, device, graph)
+    mask_queries = masks = None
+    with torch.set_grad_enabled(graph), record() as calls:
+        out = model(pixels, masks=False)
+    if model.mask_head is not None:
+        with torch.no_grad():
             mask_queries = confident(out["logits"][0]).nonzero()[:, 0]  # [n]
             masks = model.mask_logits(out, mask_queries)[0]  # [n, rows, cols]
     rows, cols = out["grid"]
@@ -29,22 +33,34 @@ def trace(model: DETR, view: View, card: Card, device: torch.device) -> Trace:
     return Trace(
         model=card.name,
         view=view,
-        logits=out["logits"][0].float().cpu(),
-        boxes_cxcywh=out["boxes_cxcywh"][0].float().cpu(),
+        logits=out["logits"][0].detach().float().cpu(),
+        boxes_cxcywh=out["boxes_cxcywh"][0].detach().float().cpu(),
         masks=None if masks is None else masks.float().cpu(),
         mask_queries=None if mask_queries is None else mask_queries.cpu(),
         tokens=(
-            Tokens("backbone", memory, backbone.float().cpu()),
+            Tokens("backbone", memory, backbone.detach().float().cpu()),
             *_levels("encoder layer", memory, out["encoder_tokens"]),
             *_levels("decoder layer", queries, out["decoder_tokens"]),
         ),
         links=_links(calls, memory, queries, len(out["encoder_tokens"]), len(out["decoder_tokens"])),
+        graph=_graph(pixels, out, calls, memory) if graph else None,
         device=str(device),
     )
 
 
 def _levels(name: str, sequence: Sequence, layers: tuple[Tensor, ...]) -> list[Tokens]:
-    return [Tokens(f"{name} {i + 1}", sequence, x[0].float().cpu()) for i, x in enumerate(layers)]
+    return [Tokens(f"{name} {i + 1}", sequence, x[0].detach().float().cpu()) for i, x in enumerate(layers)]
+
+
+def _graph(pixels: Tensor, out: dict[str, Any], calls: list[Call], memory: Sequence) -> Graph:
+    stages = [
+        Feature(f"backbone stage {i + 1}", Sequence(f"backbone stage {i + 1}", x[0, 0].numel(), tuple(x.shape[2:])), x)
+        for i, x in enumerate(out["features"])
+    ]
+    layers = [Feature(f"encoder layer {i + 1}", memory, x) for i, x in enumerate(out["encoder_tokens"])]
+    projected = Feature("backbone", memory, out["projected"])
+    outs = tuple(call.out for call in calls)
+    return Graph(pixels, out["logits"][0], outs, (*stages, projected, *layers), out["boxes_cxcywh"][0])
 
 
 def _links(calls: list[Call], memory: Sequence, queries: Sequence, encoder: int, decoder: int) -> tuple[Link, ...]:

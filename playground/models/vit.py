@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from playground.image import View
 from playground.models.card import Card
-from playground.models.tracing import attention_of, batch_of, class_logits
+from playground.models.tracing import attention_of, batch_of, class_logits, graph_of
 from playground.record import record
 from playground.trace import Link, Sequence, Tokens, Trace
 
@@ -22,13 +22,13 @@ def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Trace:
-    """Run one picture and keep the tokens after every block and every attention call.
+def trace(model: nn.Module, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
+    """Run one picture and keep the tokens after every block and every attention call, on wish with their graph.
 
     Source: "An Image is Worth 16x16 Words" (Dosovitskiy et al. 2021), equations 1 to 4.
     """
-    pixels = batch_of(view, device)
-    with torch.no_grad(), record() as calls:
+    pixels = batch_of(view, device, graph)
+    with torch.set_grad_enabled(graph), record() as calls:
         final, levels = model.forward_intermediates(pixels, return_prefix_tokens=True, output_fmt="NLC")
         logits = model.forward_head(final)
     prefix = prefix_names(model)
@@ -40,20 +40,24 @@ def trace(model: nn.Module, view: View, card: Card, device: torch.device) -> Tra
         Link(f"block {i // per_block + 1}", i // per_block, patches, patches, attention_of(call))
         for i, call in enumerate(in_blocks)
     )
-    tokens = tuple(
-        Tokens(f"block {i + 1}", patches, torch.cat([level[1][0], level[0][0]]) if prefix else level[0])  # [N, D]
-        for i, level in enumerate(levels)
-    )
+    outputs = [_whole(level[0] if prefix else level) for level in levels]  # each [1, N, D]
+    tokens = tuple(Tokens(f"block {i + 1}", patches, x[0].detach().cpu()) for i, x in enumerate(outputs))
     pooling = calls[len(in_blocks) :]
     return Trace(
         model=card.name,
         view=view,
         logits=class_logits(logits, card),
-        tokens=tuple(Tokens(t.name, t.sequence, t.values.cpu()) for t in tokens),
+        tokens=tokens,
         links=links,
         readout=readout(model, patches, pooling[-1].weights()[0].mean((0, 1)).cpu() if pooling else None),
+        graph=graph_of(pixels, logits, [call.out for call in in_blocks], list(zip(tokens, outputs, strict=True))),
         device=str(device),
     )
+
+
+def _whole(patches: Tensor) -> Tensor:
+    """Return the block's output that timm sliced these patches out of: the tensor that the graph knows."""
+    return patches if patches._base is None else patches._base
 
 
 def prefix_names(model: nn.Module) -> tuple[str, ...]:
