@@ -95,6 +95,7 @@ class ModelImage(gr.Image):
             interactive=interactive,
             render=render,
             type="filepath",
+            format="png",
             image_mode=None,
             buttons=["fullscreen"],
             show_label=True,

@@ -1,10 +1,14 @@
 """How the page is served: every launch setting, in one place."""
 
+import logging
+import threading
+
 from starlette.middleware import Middleware
 
-from playground import ui
+from playground import image, ui
 from playground.components import BUNDLE_URL, STATIC, bundle_path
-from playground.web import Guard, bundle_route
+from playground.tabs import controls, examples, predict
+from playground.web import Guard, bundle_route, pictures_route
 
 
 def serve(host: str | None = None, port: int | None = None, page: ui.Page | None = None) -> None:
@@ -13,6 +17,7 @@ def serve(host: str | None = None, port: int | None = None, page: ui.Page | None
     host, port: None means as GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say, else 127.0.0.1, and from 7860 the first
     free one.
     """
+    threading.Thread(target=warm, daemon=True).start()
     page = ui.build() if page is None else page
     page.queue(max_size=32, default_concurrency_limit=4, api_open=False)
     names = frozenset({"predict", *(str(fn.api_name) for fn in page.fns.values() if fn.api_name)})
@@ -33,6 +38,17 @@ def serve(host: str | None = None, port: int | None = None, page: ui.Page | None
         share=False,
         app_kwargs={
             "middleware": [Middleware(Guard, names=names)],
-            "routes": [bundle_route(BUNDLE_URL, bundle_path())],
+            "routes": [bundle_route(BUNDLE_URL, bundle_path()), pictures_route(examples.URL, examples.thumbnail)],
         },
     )
+
+
+def warm() -> None:
+    """Make the first answer while the server starts, so that the first visitor finds it in the cache."""
+    picture, model = examples.first_photo(), controls.first_model()
+    if picture is None or model is None:
+        return
+    try:
+        predict.ask(image.read(picture), model)
+    except Exception:  # the visitor who asks for it is told; the page opens all the same
+        logging.getLogger(__name__).warning("the first answer could not be made ahead", exc_info=True)

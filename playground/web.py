@@ -105,6 +105,18 @@ def bundle_route(url: str, path: Path) -> Route:
     return Route(f"/{url}", serve, methods=["GET"])
 
 
+def pictures_route(url: str, draw: Callable[[str], bytes | None]) -> Route:
+    """Return the route that serves the small WebP pictures that `draw` makes by name."""
+
+    def serve(request: Request) -> Response:
+        made = draw(request.path_params["name"])
+        if made is None:
+            return Response(status_code=404)
+        return Response(made, media_type="image/webp", headers={"cache-control": "public, max-age=86400"})
+
+    return Route(f"/{url}/{{name}}.webp", serve, methods=["GET"])
+
+
 @cache
 def _compressed(path: Path) -> bytes:
     return gzip.compress(path.read_bytes(), 6)

@@ -3,19 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.media import MEDIA_ROOT
 
 from playground.components import ModelImage
 from playground.image import Picture
 from playground.models import FAMILIES, catalogue
 from playground.models.card import Card
+from playground.tabs.examples import build_gallery, first_photo, pick
 from playground.texts import say
 
-PHOTOS = ("cheetah.jpg", "lion.jpg", "tower.jpg", "bus.png")  # inside the gradio package
 TASKS = ("classification", "detection", "panoptic", "features")
 
 
@@ -47,12 +45,6 @@ class Panel:
             )
 
 
-def photos() -> list[str]:
-    """Return the photos that ship inside the gradio package, as far as they are there."""
-    paths = [Path(MEDIA_ROOT) / "images" / name for name in PHOTOS]
-    return [str(path) for path in paths if path.is_file()]
-
-
 def cards() -> list[Card]:
     """Return all cards in the order of the picker: bundled before Hub, then by family and task."""
     families = [family.name for family in FAMILIES]
@@ -61,55 +53,80 @@ def cards() -> list[Card]:
     return sorted(everything, key=lambda c: (order[c.source], families.index(c.family), TASKS.index(c.task)))
 
 
-def choices() -> list[tuple[str, str]]:
-    """Return (what the picker shows, model name) for every card."""
-    return [(say("model_choice", title=c.title, does=say(f"does_{c.task}"), where=_where(c)), c.name) for c in cards()]
+def families() -> list[tuple[str, str]]:
+    """Return (title, name) of every family that has a card."""
+    there = {card.family for card in cards()}
+    return [(family.title, family.name) for family in FAMILIES if family.name in there]
 
 
-def megabytes(size: int) -> str:
+def first_model() -> str | None:
+    """Return the name of the model that the page opens with: a bundled one, so that no download is needed."""
+    return next((card.name for card in cards() if card.source == "bundled"), None)
+
+
+def choices(family: Any) -> list[tuple[str, str]]:
+    """Return (what the picker shows, model name) for every card of a family; none for an unknown one."""
+    return [(described(card), card.name) for card in cards() if card.family == family]
+
+
+def described(card: Card) -> str:
+    """Say a card in a line: title, what it does unless it names classes, and where its weights come from."""
+    does = [] if card.task == "classification" else [say(f"does_{card.task}")]
+    return " · ".join([card.title, *does, _where(card)])
+
+
+def megabytes(size: float) -> str:
     """Return a size in bytes in words: "8.4 MB", "346 MB", "1.2 GB"."""
-    if size >= 1_000_000_000:
-        return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.0f}\u00a0MB" if size >= 10_000_000 else f"{size / 1e6:.1f}\u00a0MB"
+    if size >= 1e9:
+        return f"{size / 1e9:.1f}\u00a0GB"
+    return f"{size / 1e6:.0f}\u00a0MB" if size >= 1e7 else f"{size / 1e6:.1f}\u00a0MB"
 
 
 def _where(card: Card) -> str:
     if card.source != "hub":
         return say(f"where_{card.source}")
-    return say("where_hub", size=megabytes(card.size_bytes)) if card.size_bytes else say("where_hub_unsized")
+    if card.size_bytes:
+        return say("where_hub", size=megabytes(card.size_bytes))
+    if card.parameters:  # the Hub's files hold float32
+        return say("where_hub_about", size=megabytes(4 * card.parameters))
+    return say("where_hub_unsized")
 
 
 def build_panel(page: gr.Blocks) -> Panel:
     """Lay out the panel inside the current context."""
-    shown, offered = photos(), choices()
     picture = ModelImage(
-        shown[0] if shown else None,
+        first_photo(),
         label=say("picture"),
         alt_text=say("picture_alt"),
         placeholder=say("picture_place"),
         height=300,
         elem_id="pg-picture",
     )
-    examples = gr.Examples(
-        shown,
-        picture,
-        label=say("examples"),
-        cache_examples=False,
-        api_visibility="private",
-        elem_id="pg-examples",
-        examples_per_page=12,
-    )
+    gallery = build_gallery()
+    offered = families()
+    first = offered[0][1] if offered else None
+    family = gr.Radio(offered, value=first, label=say("family"), elem_id="pg-family")
     model = gr.Dropdown(
-        offered,
-        value=offered[0][1] if offered else None,
+        choices(first),
+        value=_first(first),
         label=say("model"),
-        filterable=False,
+        allow_custom_value=True,  # names are checked by the catalogue, whose sentence says what to do
         elem_id="pg-model",
     )
+    family.input(pick_family, family, model, show_progress="hidden", queue=False, api_visibility="private")
+    chosen = gallery.choose(pick, None, picture, show_progress="hidden", api_visibility="private")
     read = picture.input(readable, picture, None, show_progress="hidden", api_visibility="private")
-    _keep_last(picture, page.load, examples.load_input_event.success, read)
-    changes = (partial(gr.on, [page.load, model.change]), examples.load_input_event.success, read.success)
-    return Panel(page, picture, model, changes)
+    _keep_last(picture, page.load, chosen.success, read)
+    return Panel(page, picture, model, (partial(gr.on, [page.load, model.change]), chosen.success, read.success))
+
+
+def pick_family(family: Any) -> Any:
+    """Offer the models of a family and choose its first."""
+    return gr.update(choices=choices(family), value=_first(family))
+
+
+def _first(family: Any) -> str | None:
+    return next((name for _, name in choices(family)), None)
 
 
 def readable(picture: Picture | None) -> None:
