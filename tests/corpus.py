@@ -146,6 +146,20 @@ def jpeg_claiming(width: int, height: int, **options: object) -> bytes:
     return patched(data, at + 5, struct.pack(">HH", height, width))
 
 
+def rle_bmp(rows: int, row: bytes, width: int = 96) -> bytes:
+    """A run-length BMP whose palette begins with the four quadrant colours."""
+    palette = b"".join(bytes((*reversed(colour), 0)) for colour in QUADRANTS).ljust(1024, b"\0")
+    body = row * rows if rows > 1000 else row
+    head = struct.pack("<IiiHHIIiiII", 40, width, rows, 1, 8, 1, len(body), 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", 1078 + len(body), 0, 0, 1078) + head + palette + body
+
+
+def claiming_directory(entries: int, size: int) -> bytes:
+    """A TIFF directory whose entries all claim the same bytes."""
+    table = b"".join(struct.pack("<HHII", 1000 + n, 7, size, 8) for n in range(entries))
+    return b"II*\0" + struct.pack("<IH", 8, entries) + table + bytes(4 + size)
+
+
 def many_scans(times: int) -> bytes:
     """A progressive JPEG whose last pass is repeated over and over."""
     data = saved(quadrants(), "JPEG", progressive=True)
@@ -257,6 +271,19 @@ def _bombs() -> Iterator[Case]:
     profile = b"wide\0\0" + zlib.compress(bytes(9_000_000), 9)
     yield Case("profile_bomb.png", png(2, 2, 8, 0, bytes(6), ((b"iCCP", profile),)), "unpack to far too much")
     yield Case("many_scans.jpg", many_scans(400), "passes")
+    whole = saved(quadrants(), "PNG")
+    chunk = struct.pack(">I", 0) + b"abCd" + struct.pack(">I", zlib.crc32(b"abCd"))
+    yield Case("many_chunks.png", whole[:33] + chunk * 200_000 + whole[33:], "too many parts")
+    whole = saved(quadrants(), "JPEG")
+    yield Case("many_segments.jpg", whole[:2] + b"\xff\xe5\0\2" * 200_000 + whole[2:], "too many parts")
+    yield Case("long_filling.jpg", whole[:2] + b"\xff" * 400_000 + whole[2:], "too many parts")
+    yield Case("long_junk.jpg", whole[:20] + b"\7" * 400_000 + whole[20:], "too many parts")
+    claims = claiming_directory(3000, 20_000)
+    exif = b"\xff\xe1" + struct.pack(">H", len(claims) + 8) + b"Exif\0\0" + claims
+    yield Case("exif_claims_60mb.jpg", whole[:2] + exif + whole[2:], "too many parts")
+    yield Case("tags_claim_1gb.tif", claiming_directory(1000, 1_000_000), "too many parts")
+    yield Case("many_blocks.gif", gif[:-1] + b"!\xfe" + b"\1a" * 200_000 + b"\0;", "too many parts")
+    yield Case("slow_runs.bmp", rle_bmp(2000, b"\1\5" * 400 + b"\0\0", 400), "opens too slowly")
     yield Case("file_25mb.jpg", saved(quadrants(), "JPEG") + bytes(25 * 1024 * 1024), "larger than 20 MB")
 
 
@@ -297,6 +324,8 @@ def _colours() -> Iterator[Case]:
     yield Case("gray.jpg", saved(image.convert("L"), "JPEG"), colours=grey)
     yield Case("palette.png", saved(image.quantize(16), "PNG"), colours=QUADRANTS)
     yield Case("palette.bmp", saved(image.quantize(16), "BMP"), colours=QUADRANTS)
+    runs = (b"\x30\2\x30\3\0\0" * 32) + (b"\x30\0\x30\1\0\0" * 32) + b"\0\1"  # from the bottom up
+    yield Case("runs.bmp", rle_bmp(64, runs), colours=QUADRANTS)
     ink = Image.new("1", (96, 64), 1)
     ink.paste(0, (0, 0, 48, 32))
     for ending, kind in (("png", "PNG"), ("tif", "TIFF"), ("bmp", "BMP"), ("gif", "GIF")):

@@ -232,6 +232,14 @@ def test_deep_pictures_keep_their_greys(mode: str) -> None:
     assert np.abs(shown(read(image).rgb) - 117).max() <= 1
 
 
+def test_a_picture_in_memory_is_turned_once() -> None:
+    turned = Image.open(io.BytesIO(corpus.oriented(6)))
+    assert np.abs(shown(read(turned).rgb) - np.array(corpus.QUADRANTS)).max() <= 2
+    assert np.abs(shown(read(turned).rgb) - np.array(corpus.QUADRANTS)).max() <= 2  # and not once more
+    tiff = Image.open(io.BytesIO(corpus.oriented(6, "TIFF")))
+    assert np.abs(shown(read(tiff).rgb) - np.array(corpus.QUADRANTS)).max() <= 2
+
+
 def test_a_given_picture_is_not_changed_or_shared() -> None:
     given = corpus.quadrants()
     given.info["exif"] = corpus.oriented(6)

@@ -1,6 +1,11 @@
 """What a picture file says about itself before anything is decoded: kind, size, frames, passes. Bytes in, facts out."""
 
 import re
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_PARTS = 150_000  # blocks in one file: a reader needs many seconds for millions of empty ones
+MAX_NOTES = 4 * 1024 * 1024  # bytes of EXIF and the like
 
 # first bytes -> kind; a file's name is never asked
 _KINDS = (
@@ -40,19 +45,75 @@ def refusal(data: bytes) -> str | None:
     return next((sentence for start, sentence in _REFUSED if re.match(start, head, flags)), None)
 
 
-def jpeg_scans(data: bytes, start: int, enough: int) -> tuple[int, int | None]:
-    """How many passes the first picture of a JPEG file has, counted to just past `enough`, and where its end mark is.
+@dataclass
+class JpegFacts:
+    """A JPEG's first picture: passes, parts that a reader would step through, EXIF, and where its end mark is."""
 
-    `start` lies inside the first pass, where Pillow stops after reading the header.
-    """
-    scans = 1
-    while scans <= enough and (found := _MARKER.search(data, start)):
+    scans: int = 0
+    parts: int = 0
+    exif: bytes = b""
+    end: int | None = None
+
+
+def jpeg_facts(data: bytes) -> JpegFacts:
+    """Walk the markers of a JPEG file's first picture, as far as its end or as MAX_PARTS allows."""
+    facts, at = JpegFacts(), 2
+    while facts.parts <= MAX_PARTS and (found := _MARKER.search(data, at)):
         marker, start = data[found.start() + 1], found.end()
-        if marker == 0xD9:  # the end of this picture; another may follow it
-            return scans, found.start()
-        scans += marker == 0xDA
-        start += int.from_bytes(data[start : start + 2])
-    return scans, None
+        facts.parts += (
+            1 if facts.scans else found.start() - at + 1
+        )  # before the pixels, stray bytes are read one by one
+        if marker == 0xD9:
+            facts.end = found.start()
+            break
+        facts.scans += marker == 0xDA
+        at = start + int.from_bytes(data[start : start + 2])
+        if marker == 0xE1 and data[start + 2 : start + 8] == b"Exif\0\0" and len(facts.exif) <= MAX_NOTES:
+            facts.exif += data[start + 8 : at]
+    return facts
+
+
+def png_parts(data: bytes) -> int:
+    """How many chunks a PNG file has, counted to just past MAX_PARTS."""
+    at, parts = 8, 0
+    while at < len(data) and parts <= MAX_PARTS and data[at + 4 : at + 8] != b"IEND":
+        at += 12 + int.from_bytes(data[at : at + 4])
+        parts += 1
+    return parts
+
+
+def directory(data: bytes) -> tuple[int, int | None]:
+    """What the directory of a TIFF file or an EXIF block claims: bytes of values, and an orientation.
+
+    Readers copy every value, and many entries may point at the same bytes, so a small file can claim gigabytes.
+    """
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(data[at : at + size], order)
+
+    wide = number(2, 2) == 43  # BigTIFF: longer numbers everywhere
+    count_size, entry_size, word = (8, 20, 8) if wide else (2, 12, 4)
+    waiting, seen, claimed, orientation = [number(8, 8) if wide else number(4, 4)], set[int](), 0, None
+    while waiting and len(seen) < 16:
+        start = waiting.pop()
+        if start in seen or start >= len(data):
+            continue
+        seen.add(start)
+        count = number(start, count_size)
+        claimed += entry_size * count
+        for index in range(min(count, MAX_PARTS, len(data) // entry_size)):
+            at = start + count_size + entry_size * index
+            tag, kind, values = number(at, 2), number(at + 2, 2), number(at + 4, word)
+            claimed += values * (_TIFF_TYPES[kind] if kind < len(_TIFF_TYPES) else 0)
+            if tag in (34665, 34853, 40965):  # directories of their own: EXIF, GPS, interoperability
+                waiting.append(number(at + 4 + word, word))
+            elif tag == 0x0112 and kind in (3, 4) and len(seen) == 1:
+                orientation = number(at + 4 + word, 2 if kind == 3 else 4)
+    return claimed, orientation
+
+
+_TIFF_TYPES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # bytes of one value, by type
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
@@ -68,12 +129,13 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
 
 
-def gif_frames(data: bytes) -> tuple[tuple[int, int], int] | None:
-    """((width, height), number of frames) of a GIF; None if it stops inside a block. Frame 1 may widen the size."""
+def gif_facts(data: bytes) -> tuple[tuple[int, int], int, int] | None:
+    """((width, height), frames, blocks) of a GIF; None if it stops inside a block. Frame 1 may widen the size."""
     try:
         size = _pair(data, 6)
-        at, frames = 13 + _palette_bytes(data[10]), 0
-        while at < len(data) and data[at] in b"!,":  # a missing end mark between two blocks loses nothing
+        at, frames, parts = 13 + _palette_bytes(data[10]), 0, 0
+        # stopping between two blocks, even without the end mark, loses nothing
+        while at < len(data) and data[at] in b"!," and parts <= MAX_PARTS:
             if data[at] == ord(","):
                 if not frames:
                     corner, extent = _pair(data, at + 1), _pair(data, at + 5)
@@ -82,12 +144,14 @@ def gif_frames(data: bytes) -> tuple[tuple[int, int], int] | None:
                 at += 11 + _palette_bytes(data[at + 9])
             else:
                 at += 2
-            while data[at]:  # sub-blocks: a length, then so many bytes
+            while data[at] and parts <= MAX_PARTS:  # sub-blocks: a length, then so many bytes
                 at += data[at] + 1
+                parts += 1
             at += 1
+            parts += 1
     except IndexError:
         return None
-    return (size, frames) if frames else None
+    return (size, frames, parts) if frames or parts > MAX_PARTS else None
 
 
 def _pair(data: bytes, at: int) -> tuple[int, int]:

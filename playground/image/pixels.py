@@ -1,16 +1,15 @@
 """Decoded pixels of any kind -> upright sRGB with 8 bits, on white, without metadata."""
 
 import io
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
 
-def plain(image: Image.Image) -> tuple[Image.Image, float]:
+def plain(image: Image.Image, orientation: int | None) -> tuple[Image.Image, float]:
     """The picture upright, in sRGB, 8 bits, on white, without metadata; and the share (0..1) that was transparent."""
     image.load()
-    turn, profile = _TURNS.get(_orientation(image)), image.info.get("icc_profile")
+    turn, profile = _TURNS.get(orientation or 1), image.info.get("icc_profile")
     see_through = 0.0
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         rgb = _eight_bits(image).convert("RGB")
@@ -40,12 +39,14 @@ _TURNS = {
 }
 
 
-def _orientation(image: Image.Image) -> Any:
-    """The EXIF orientation after loading (a TIFF has been turned by then); None if absent or damaged."""
+def stated_orientation(image: Image.Image) -> int | None:
+    """The EXIF orientation of a picture in memory, after loading; None if absent or damaged."""
     try:
-        return image.getexif().get(0x0112)
-    except Exception:  # any kind of damage inside EXIF; the pixels are fine
+        image.load()  # a TIFF is turned while it loads, and says so afterwards
+        orientation = image.getexif().get(0x0112)
+    except Exception:  # any kind of damage inside EXIF; damaged pixels are found later
         return None
+    return orientation if isinstance(orientation, int) else None
 
 
 def _to_srgb(image: Image.Image, profile: object) -> Image.Image:

@@ -25,7 +25,7 @@ from PIL import (
 )
 
 from playground.image import headers
-from playground.image.pixels import plain
+from playground.image.pixels import plain, stated_orientation
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 40_000_000
@@ -33,12 +33,14 @@ MAX_JPEG_PIXELS = 200_000_000  # read at a half or a quarter of the size, which 
 MAX_RATIO = 50
 MIN_SIDE = 2
 TINY_SIDE = 32
+MAX_RLE_BYTES = 1024 * 1024  # Pillow unpacks run-length BMPs one run at a time
 MAX_SCANS = 100  # a progressive JPEG has about ten; thousands of empty ones would keep the decoder busy for hours
 
 KINDS_READ = "JPEG, PNG, WebP, GIF, BMP and TIFF"
 UNREADABLE = f"This is not a picture that can be read, or it is damaged; {KINDS_READ} files work."
 TOO_MANY_BYTES = "The file is larger than 20 MB; please send a smaller one."
 SWOLLEN = "The texts stored inside this picture unpack to far too much; please save the picture again without them."
+CROWDED = "The file is split into far too many parts; please save the picture again and send that."
 CUT_OFF = "The picture is damaged or cut off; please send the whole file again."
 
 
@@ -72,10 +74,11 @@ def read(source: str | Path | bytes | BinaryIO | Image.Image) -> Picture:
     try:
         if isinstance(source, Image.Image):
             _check_size(source.size)
-            image, notes = source, list[str]()
+            image, notes, orientation = source, list[str](), stated_orientation(source)
         else:
             image, notes = _open(_bytes_of(source))
-        rgb, see_through = plain(image)
+            orientation = headers.directory(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))[1]
+        rgb, see_through = plain(image, orientation)
     except ImageError:
         raise
     except Exception as error:  # the same while a header is read
@@ -131,17 +134,25 @@ def _open(data: bytes) -> tuple[Image.Image, list[str]]:
     kind = headers.kind_of(data)
     if kind is None:
         raise ImageError(headers.refusal(data) or UNREADABLE)
-    frames = 1
+    if kind == "jpeg":
+        return _open_jpeg(data)
+    frames, parts, claimed = 1, 0, 0
     if kind == "webp":  # its decoder sets aside the whole canvas as soon as it is opened
         _check_size(headers.webp_size(data))
     elif kind == "gif":  # its decoder fills in what is missing
-        size, frames = headers.gif_frames(data) or (None, 0)
+        size, frames, parts = headers.gif_facts(data) or (None, 0, 0)
         _check_size(size)
-    elif kind == "jpeg":
-        return _open_jpeg(data)
+    elif kind == "png":
+        parts = headers.png_parts(data)
+    elif kind == "tiff":
+        claimed = headers.directory(data)[0] - len(data)
+    if parts > headers.MAX_PARTS or claimed > headers.MAX_NOTES:
+        raise ImageError(CROWDED)
     # the plugin itself, not Image.open: no other decoder is tried and no process-wide limit or warning takes part
     image = _DECODERS[kind](io.BytesIO(data))
     _check_size(image.size)
+    if kind == "bmp" and image.info.get("compression") in (1, 2) and len(data) > MAX_RLE_BYTES:
+        raise ImageError("This BMP is packed in an old way that opens too slowly; please save it as PNG and send that.")
     notes = []
     if frames > 1 or (kind != "gif" and getattr(image, "is_animated", False)):
         notes.append("several pages: first frame used" if kind == "tiff" else "animated: first frame used")
@@ -184,21 +195,23 @@ def _check_size(size: tuple[int, int] | None, limit: int = MAX_PIXELS) -> None:
 
 def _open_jpeg(data: bytes) -> tuple[Image.Image, list[str]]:
     """Limits and faults that only JPEG has: endless passes, missing parts painted grey, sizes worth reducing."""
-    file = io.BytesIO(data)
-    header = JpegImagePlugin.JpegImageFile(file)
+    facts = headers.jpeg_facts(data)
+    claimed, _ = headers.directory(facts.exif)
+    if facts.parts > headers.MAX_PARTS or len(facts.exif) + claimed > headers.MAX_NOTES:
+        raise ImageError(CROWDED)
+    header = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     width, height = header.size
-    scans, end = headers.jpeg_scans(data, file.tell(), MAX_SCANS)
-    in_one_pass = scans == 1 and not header.info.get("progressive")
+    in_one_pass = facts.scans == 1 and not header.info.get("progressive")
     _check_size(header.size, MAX_JPEG_PIXELS if in_one_pass else MAX_PIXELS)
-    if scans > MAX_SCANS:
+    if facts.scans > MAX_SCANS:
         raise ImageError(f"This JPEG was saved in more than {MAX_SCANS} passes; please save it again and send that.")
-    if end is None:
+    if facts.end is None:
         raise ImageError(CUT_OFF)
     scale = next(scale for scale in (1, 2, 4) if width * height <= MAX_PIXELS * scale**2 or scale == 4)
     image = _decoded_jpeg(data, scale)
     if _mid_grey(image.crop((image.width - 4, image.height - 4, *image.size))):
         # what a decoder paints where data is missing; with more data before the end mark it would paint something else
-        longer = _decoded_jpeg(data[:end] + b"\x5a\xa5\x33\xc7" * 1024 + b"\xff\xd9", scale)
+        longer = _decoded_jpeg(data[: facts.end] + b"\x5a\xa5\x33\xc7" * 1024 + b"\xff\xd9", scale)
         if longer.tobytes() != image.tobytes():
             raise ImageError(CUT_OFF)
     if scale == 1:
