@@ -1,0 +1,5 @@
+"""`python -m playground.training`."""
+
+from playground.training.command import main
+
+raise SystemExit(main())

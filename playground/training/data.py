@@ -1,0 +1,216 @@
+"""Photos for training: read once, decoded once, kept as uint8 in memory.
+
+Two layouts are understood: the *Everyday* shards (`train-0.tar` ..., `val-0.tar`, `boxes.csv`, `classes.txt`) and the
+public Tiny-ImageNet-200 archive (`train/WNID/images`, `val/val_annotations.txt`) with a `wordnet.tsv` that folds its
+classes.
+"""
+
+import csv
+import io
+import os
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+SIDE = 64  # every photo is SIDE x SIDE
+Split = Literal["train", "val"]
+
+
+class DataError(ValueError):
+    """The data folder is missing, incomplete or of another layout; the text is one plain sentence."""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Photos of one split.
+
+    images: uint8 [N, 64, 64, 3]; labels: int64 [N], indices into `classes`; boxes_xyxy: float32 [N, 4], one box a photo
+    in pixels 0..64 (the right and bottom edges are exclusive).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    boxes_xyxy: np.ndarray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Photos":
+        """The photos at these indices, copied."""
+        return Photos(self.images[indices], self.labels[indices], self.boxes_xyxy[indices], self.classes)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Where one photo is and what it shows."""
+
+    shard: int
+    name: str
+    label: int
+    box: tuple[int, int, int, int]
+
+
+def load(folder: Path, split: Split, cache: Path) -> Photos:
+    """Read one split, decoding it on the first call and memory-mapping the decoded copy under `cache` afterwards.
+
+    Raises DataError when the folder is neither of the two layouts or a photo cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            "The data folder does not exist; give --data a folder with the Everyday shards or Tiny-ImageNet-200."
+        )
+    images_file, facts_file = cache / f"{split}-images.npy", cache / f"{split}-facts.npz"
+    classes = read_classes(folder)
+    if not (images_file.exists() and facts_file.exists()):
+        shards = (folder / "boxes.csv").is_file()
+        images, labels, boxes = (
+            _read_shards(folder, split, len(classes)) if shards else _read_tiny(folder, split, classes)
+        )
+        cache.mkdir(parents=True, exist_ok=True)
+        _save_whole(images_file, images)
+        with (part := facts_file.with_suffix(".part")).open("wb") as stream:
+            np.savez(stream, labels=labels, boxes_xyxy=boxes, classes=np.array(classes))
+        os.replace(part, facts_file)
+    with np.load(facts_file) as facts:
+        if tuple(facts["classes"]) != classes:
+            raise DataError(
+                "The cache folder holds other classes than the data folder; empty it or name another with --cache."
+            )
+        return Photos(np.load(images_file, mmap_mode="r"), facts["labels"], facts["boxes_xyxy"], classes)
+
+
+def read_classes(folder: Path) -> tuple[str, ...]:
+    """Class names in index order, from `classes.txt` or, without it, from the folded names of `wordnet.tsv`."""
+    if (listed := folder / "classes.txt").is_file():
+        return tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+    return tuple(sorted(set(_folding(folder).values())))
+
+
+def split_held_out(photos: Photos, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (to train on, held out), both sorted; the held-out share serves calibration and is never trained on."""
+    order = np.random.default_rng(seed).permutation(len(photos))
+    held = round(len(photos) * share)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+def _save_whole(path: Path, array: np.ndarray) -> None:
+    """Write under another name first, so that a killed run leaves no half file behind."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as stream:
+        np.save(stream, array)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, path)
+
+
+def _decode(data: bytes, name: str) -> np.ndarray:
+    try:
+        image = Image.open(io.BytesIO(data)).convert("RGB")
+    except OSError as error:
+        raise DataError(f"Photo {name[:64]} cannot be read; fetch the data again.") from error
+    return np.asarray(image if image.size == (SIDE, SIDE) else image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+def _read_shards(folder: Path, split: Split, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows: dict[int, dict[str, _Row]] = {}
+    with (folder / "boxes.csv").open(encoding="utf-8", newline="") as stream:
+        for line in csv.DictReader(stream):
+            if line["split"] != split:
+                continue
+            box = (int(line["x_min"]), int(line["y_min"]), int(line["x_max"]), int(line["y_max"]))
+            row = _Row(int(line["shard"]), line["name"], int(line["class_index"]), box)
+            if not 0 <= row.label < count:
+                raise DataError(f"boxes.csv names class {row.label}, but classes.txt has {count} classes.")
+            rows.setdefault(row.shard, {})[row.name] = row
+    if not rows:
+        raise DataError(f"boxes.csv lists no {split} photos.")
+    images = np.empty((sum(map(len, rows.values())), SIDE, SIDE, 3), np.uint8)
+    kept: list[_Row] = []
+    for shard in sorted(rows):
+        try:
+            archive = tarfile.open(folder / f"{split}-{shard}.tar")  # noqa: SIM115 (closed below)
+        except (OSError, tarfile.TarError) as error:
+            raise DataError(f"Shard {split}-{shard}.tar is missing or damaged; fetch the data again.") from error
+        with archive:
+            for name, row in rows[shard].items():
+                try:
+                    stream = archive.extractfile(name)
+                except KeyError as error:
+                    raise DataError(
+                        f"Shard {split}-{shard}.tar lacks photo {name[:64]}; fetch the data again."
+                    ) from error
+                assert stream is not None
+                images[len(kept)] = _decode(stream.read(), name)
+                kept.append(row)
+    return images, np.array([row.label for row in kept], np.int64), _boxes([row.box for row in kept])
+
+
+def _read_tiny(folder: Path, split: Split, classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tiny-ImageNet-200 as published; only the word nets named in `wordnet.tsv` are kept."""
+    folding = _folding(folder)
+    found: list[tuple[Path, str, tuple[int, int, int, int]]] = []
+    if split == "train":
+        for wnid in sorted(folding):
+            found += [
+                (folder / "train" / wnid / "images" / n, wnid, b)
+                for n, b in _tiny_boxes(folder / "train" / wnid / f"{wnid}_boxes.txt")
+            ]
+    else:
+        for line in _lines(folder / "val" / "val_annotations.txt"):
+            name, wnid, *box = line.split("\t")
+            if wnid in folding:
+                found.append((folder / "val" / "images" / name, wnid, _four(box)))
+    if not found:
+        raise DataError(f"No {split} photos of the named classes are in the data folder.")
+    index = {name: number for number, name in enumerate(classes)}
+    images = np.stack([_decode(_bytes(path), path.name) for path, _, _ in found])
+    labels = np.array([index[folding[wnid]] for _, wnid, _ in found], np.int64)
+    return images, labels, _boxes([box for _, _, box in found])
+
+
+def _folding(folder: Path) -> dict[str, str]:
+    """WordNet id -> plain class."""
+    rows = [line.split("\t") for line in _lines(folder / "wordnet.tsv")[1:]]
+    return {row[0]: row[2] for row in rows}
+
+
+def _tiny_boxes(path: Path) -> list[tuple[str, tuple[int, int, int, int]]]:
+    rows = [line.split("\t") for line in _lines(path)]
+    return [(row[0], _four(row[1:])) for row in rows]
+
+
+def _four(fields: list[str]) -> tuple[int, int, int, int]:
+    try:
+        x0, y0, x1, y1 = (int(field) for field in fields[:4])
+    except ValueError as error:
+        raise DataError("A box in the data folder is not four whole numbers.") from error
+    return x0, y0, x1, y1
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise DataError(
+            f"{path.name} is missing from the data folder; "
+            "it must be the Everyday shards or Tiny-ImageNet-200 with wordnet.tsv."
+        )
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"Photo {path.name[:64]} is missing; fetch the data again.") from error
+
+
+def _boxes(inclusive: list[tuple[int, int, int, int]]) -> np.ndarray:
+    """Inclusive pixel corners -> edges in 0..64."""
+    boxes = np.array(inclusive, np.float32).reshape(-1, 4) + np.array([0, 0, 1, 1], np.float32)
+    if len(boxes) and (boxes.min() < 0 or boxes.max() > SIDE or (boxes[:, 2:] <= boxes[:, :2]).any()):
+        raise DataError("A box in the data folder lies outside its photo or is empty.")
+    return boxes

@@ -1,0 +1,94 @@
+"""The detection task: scenes composed on the fly, DETR's set loss on every decoder layer."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from playground.models.detr import detect
+from playground.training.classify import normalised, to_float
+from playground.training.evaluate import Found, Truth, average_precision
+from playground.training.matching import Target, set_loss, to_cxcywh
+from playground.training.scenes import Scene, SceneMaker
+
+
+class Detection:
+    """Scenes -> boxes and classes, with `groups` independent groups of queries while training."""
+
+    def __init__(
+        self,
+        maker: SceneMaker,
+        held_out: Sequence[Scene],
+        build: Callable[[int], nn.Module],
+        groups: int = 1,
+        backbone_factor: float = 0.3,
+        device: str = "cpu",
+        channels_last: bool = False,
+    ) -> None:
+        self.maker, self.held_out, self._build = maker, held_out, build
+        self.query_groups, self.backbone_factor = groups, backbone_factor
+        self.device, self.channels_last = device, channels_last
+
+    def build(self, size: int) -> nn.Module:
+        """The network; any size will do, since DETR's positions are computed."""
+        return self._build(size)
+
+    def fit(self, state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        """Nothing depends on the size."""
+        return state
+
+    def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
+        """The backbone, which starts from trained weights, learns more slowly than the rest."""
+        names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        backbone = [name for name in names if name.startswith("backbone.")]
+        return [(1.0, [n for n in names if not n.startswith("backbone.")]), (self.backbone_factor, backbone)]
+
+    def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
+        """(pixels [B, 3, size, size], one Target a scene)."""
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        scenes = [self.maker.compose(rng, size) for _ in range(count)]
+        images = to_float(np.stack([scene.image for scene in scenes]), self.device)
+        strength = torch.empty(count, 3, 1, 1).uniform_(0.8, 1.2, generator=generator).to(self.device)
+        shared = torch.empty(count, 1, 1, 1).uniform_(0.75, 1.25, generator=generator).to(self.device)
+        pixels = normalised((images * strength * shared).clamp(0, 1), size)
+        if self.channels_last:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        return pixels, [self._target(scene, size) for scene in scenes]
+
+    def _target(self, scene: Scene, size: int) -> Target:
+        boxes = to_cxcywh(torch.from_numpy(scene.boxes_xyxy) / size)
+        return Target(torch.from_numpy(scene.labels).to(self.device), boxes.to(self.device))
+
+    def loss(self, model: nn.Module, batch: tuple[object, ...]) -> Tensor:
+        """The set loss of the last and of every earlier decoder layer."""
+        pixels, targets = batch
+        out = model(pixels)
+        layers = [(layer["logits"], layer["boxes_cxcywh"]) for layer in (*out["aux"], out)]
+        assert isinstance(targets, list)
+        return set_loss(layers, targets, self.query_groups)
+
+    def score(self, model: nn.Module, size: int) -> dict[str, float]:
+        """mAP and mAP50 on scenes of held-out training photos."""
+        found = detections(model, self.held_out, self.device)
+        results = average_precision(found, truths(self.held_out), len(self.maker.names))
+        return {"mAP": results["mAP"], "mAP50": results["mAP50"]}
+
+
+def truths(scenes: Sequence[Scene]) -> list[Truth]:
+    """What the scenes hold, as the evaluation wants it."""
+    return [Truth(scene.labels, scene.boxes_xyxy) for scene in scenes]
+
+
+@torch.inference_mode()
+def detections(model: nn.Module, scenes: Sequence[Scene], device: str, count: int = 25) -> list[Found]:
+    """Every query's best class and box on each scene; boxes in pixels of the scene."""
+    found = []
+    for start in range(0, len(scenes), count):
+        images = np.stack([scene.image for scene in scenes[start : start + count]])
+        size = images.shape[1]
+        out = model(normalised(to_float(images, device), size))
+        answer = detect(out["logits"].float(), out["boxes_cxcywh"].float(), (size, size))
+        for scores, labels, boxes in zip(answer.scores, answer.labels, answer.boxes_xyxy, strict=True):
+            found.append(Found(labels.cpu().numpy(), scores.cpu().numpy(), boxes.clamp(0, size).cpu().numpy()))
+    return found

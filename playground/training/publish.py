@@ -1,0 +1,191 @@
+"""Finished weights become a checkpoint: measured, with a card and a README, written whole or not at all."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from playground.image import Preprocess
+from playground.models.card import Card, Metric
+from playground.training import evaluate
+from playground.training.classify import predict_logits
+from playground.training.data import Photos
+from playground.training.detection import detections, truths
+from playground.training.loop import TrainingError, write_tensors
+from playground.training.recipes import ClassifierRecipe, DetectorRecipe, Recipe, build
+from playground.training.scenes import Scene
+
+LIMIT = 10_000_000  # bytes of one weights file
+PRECISION = 0.8  # at which the "not sure" threshold is chosen
+DATASET = "Everyday, validation part (5,362 photos)"
+SOURCE = "measured with python -m playground.training"
+LICENSE_NOTE = (
+    "Weights: Apache-2.0. Trained on a selection of Tiny-ImageNet-200, whose photos come under ImageNet's terms "
+    "(non-commercial research and education); no photo is part of this repository."
+)
+WEAKNESSES = {
+    "classification": (
+        "It knows 80 classes and always names one of them: a cheetah becomes the nearest class it knows. Answers below the card's "
+        '`unsure_below` should be read as "not sure". It sees 64 x 64 pixels of the middle square, so small or off-centre things are lost.'
+    ),
+    "detection": (
+        "It was trained on pictures composed of 64 px photos in which each photo has one box: crowds, small things and things cut by the "
+        "edge are found badly, and a second object of a class in one photo is often left out. Pictures are squashed to a square of 128 px."
+    ),
+}
+
+
+def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Floating-point tensors as float16, others unchanged. Raises TrainingError when a value does not fit."""
+    small = {name: value.half() if value.is_floating_point() else value.clone() for name, value in state.items()}
+    for name, value in small.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise TrainingError(
+                f"The weights cannot be stored in half precision: {name[:64]} is too large or not a number."
+            )
+    return small
+
+
+def load_weights(recipe: Recipe, path: Path, device: str = "cpu") -> nn.Module:
+    """The finished network, float32, for evaluation. Raises TrainingError when the file is missing or of another model."""
+    model = build(recipe, recipe.size, training=False)
+    try:
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
+    except (OSError, RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"The weights of {recipe.name} are missing or of another model; train {recipe.name} first."
+        ) from error
+    return model.to(device).eval()
+
+
+def measure_classifier(
+    recipe: ClassifierRecipe, model: nn.Module, train: Photos, held_out: np.ndarray, validation: Photos, device: str
+) -> tuple[dict[str, float], float, float, np.ndarray]:
+    """(metrics on the validation part, temperature, "not sure" threshold, top-1 of each class).
+
+    Temperature and threshold come from held-out training photos; nothing is chosen on the validation part.
+    """
+    held = predict_logits(model, train.images, held_out, recipe.size, device).numpy()
+    held_labels = train.labels[held_out]
+    temperature = round(evaluate.fit_temperature(held, held_labels), 4)
+    held_confidence = evaluate.softmax(held, temperature).max(1)
+    threshold = round(evaluate.unsure_threshold(held_confidence, held.argmax(1) == held_labels, PRECISION), 4)
+    logits = predict_logits(model, validation.images, np.arange(len(validation)), recipe.size, device).numpy()
+    confidence, right = evaluate.softmax(logits, temperature).max(1), logits.argmax(1) == validation.labels
+    sure = confidence >= threshold
+    metrics = {
+        "top-1": 100 * evaluate.top_k(logits, validation.labels, 1),
+        "top-5": 100 * evaluate.top_k(logits, validation.labels, 5),
+        "calibration error": 100 * evaluate.calibration_error(logits, validation.labels, temperature),
+        "answers given": 100 * float(sure.mean()),
+        "right when given": 100 * float(right[sure].mean()) if sure.any() else 0.0,
+    }
+    return metrics, temperature, threshold, evaluate.per_class(logits, validation.labels)
+
+
+def measure_detector(
+    recipe: DetectorRecipe, model: nn.Module, held_out: list[Scene], validation: list[Scene], device: str
+) -> tuple[dict[str, float], float, np.ndarray]:
+    """(metrics on scenes of validation photos, score from which held-out boxes are right at PRECISION, AP50 a class)."""
+    threshold = evaluate.detection_threshold(detections(model, held_out, device), truths(held_out), PRECISION)
+    results = evaluate.average_precision(detections(model, validation, device), truths(validation), len(recipe.names))
+    each = np.array([results.get(f"AP50/{label}", np.nan) for label in range(len(recipe.names))])
+    return {name: 100 * results[name] for name in ("mAP", "mAP50", "mAP75")}, round(threshold, 4), each
+
+
+def publish(
+    recipe: Recipe,
+    folder: Path,
+    metrics: Mapping[str, float],
+    each: np.ndarray,
+    classes: tuple[str, ...],
+    temperature: float,
+    unsure_below: float,
+    training: Mapping[str, Any],
+) -> Card:
+    """Write card.json and README.md beside a measured model.safetensors; the card."""
+    weights = folder / "model.safetensors"
+    size = weights.stat().st_size
+    if size >= LIMIT:
+        raise TrainingError(
+            f"The weights take {size / 1e6:.1f} MB; a bundled file must stay under {LIMIT / 1e6:.0f} MB."
+        )
+    detector = isinstance(recipe, DetectorRecipe)
+    dataset = f"Scenes composed from {DATASET}" if detector else DATASET
+    card = Card(
+        name=recipe.name,
+        title=recipe.title,
+        family=recipe.family,
+        task="detection" if detector else "classification",
+        architecture=recipe.architecture,
+        labels=recipe.names if isinstance(recipe, DetectorRecipe) else "everyday-80",
+        source="bundled",
+        license="apache-2.0",
+        options=dict(recipe.options),
+        preprocess=Preprocess("squash" if detector else "crop", (recipe.size, recipe.size), 1.0, "bicubic"),
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        size_bytes=size,
+        license_note=LICENSE_NOTE,
+        parameters=sum(p.numel() for p in build(recipe, recipe.size, training=False).parameters()),
+        metrics=tuple(Metric(name, round(value, 2), "%", dataset, SOURCE) for name, value in metrics.items()),
+        temperature=temperature,
+        unsure_below=unsure_below,
+        training=dict(training),
+        paper=recipe.paper,
+    )
+    write_text(folder / "card.json", card.to_json())
+    write_text(folder / "README.md", readme(card, each, classes, recipe.__doc__ or ""))
+    return card
+
+
+def readme(card: Card, each: np.ndarray, classes: tuple[str, ...], how: str) -> str:
+    """The checkpoint's README: what it is, how it was made, what it scores, what it gets wrong."""
+    order = [int(i) for i in np.argsort(-each) if not np.isnan(each[i])]
+
+    def named(indices: list[int]) -> str:
+        return ", ".join(f"{classes[i]} {100 * each[i]:.0f}" for i in indices)
+
+    measure = "AP50" if card.task == "detection" else "top-1"
+    rows = "\n".join(f"| {m.name} | {m.value:.2f} {m.unit} |" for m in card.metrics)
+    made = "\n".join(f"| {key} | {value} |" for key, value in card.training.items())
+    paragraphs = [" ".join(part.split()) for part in how.strip().split("\n\n")]
+    lines = [
+        f"# {card.name}: {card.title}",
+        *paragraphs,
+        f"Measured on: {card.metrics[0].dataset}, final weights as stored (float16, computed in float32).",
+        f"| measure | value |\n|---|---|\n{rows}",
+        f'Temperature {card.temperature} and the threshold {card.unsure_below} below which an answer counts as "not sure" were chosen on held-out '
+        f"training photos, for {100 * PRECISION:.0f} % right answers.",
+        f"Best classes ({measure}, %): {named(order[:8])}. Worst: {named(order[-8:])}.",
+        f"## Known weaknesses\n\n{WEAKNESSES[card.task]}",
+        f"## How it was made\n\n| | |\n|---|---|\n{made}\n| parameters | {card.parameters:,} |",
+        "The schedule follows elapsed time, so a repetition sees another number of pictures and scores differently.",
+        f"## Licence\n\n{card.license_note}",
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise TrainingError(f"{path.name} could not be written; is the disk full or read-only?") from error
+
+
+def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write weights in half precision."""
+    write_tensors(path, halved(state), {"format": "pt"})

@@ -1,0 +1,270 @@
+"""The recipes: how each bundled checkpoint was made, one frozen dataclass each. Times are minutes of wall clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import timm
+import torch
+from timm.layers import resample_abs_pos_embed
+from timm.models.maxxvit import checkpoint_filter_fn
+from torch import Tensor, nn
+
+from playground.models.axial import AxialResNet
+from playground.models.card import Family
+from playground.models.detr import DETR
+from playground.training.classify import Augment
+from playground.training.loop import Settings, Stage
+
+COMMON_HELD_OUT = 0.04  # share of the training photos kept for calibration
+
+
+THINGS = (
+    *("bus", "car", "train", "tractor", "tower", "umbrella"),
+    *("bear", "butterfly", "cat", "dog", "elephant", "goldfish", "ladybug", "lion", "monkey / ape", "penguin"),
+    *("banana", "orange", "pizza", "teddy bear"),
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What every recipe states. `options` are the constructor's arguments at the final size, as the card lists them."""
+
+    name: str
+    title: str
+    family: Family
+    architecture: str
+    options: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+    minutes: float
+    lr: float
+    paper: str
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    ema: float = 0.998
+    seed: int = 0
+    channels_last: bool = False
+    bundled: bool = True
+
+    @property
+    def size(self) -> int:
+        """Pixels a side of the finished model's input."""
+        return self.stages[-1].size
+
+    def settings(self, minutes: float | None, device: str) -> Settings:
+        """The loop's settings for a budget; half precision (bf16) wherever it runs."""
+        return Settings(
+            minutes=minutes or self.minutes,
+            stages=self.stages,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            clip=self.clip,
+            ema=self.ema,
+            seed=self.seed,
+            device=device,
+            channels_last=self.channels_last,
+        )
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe(Recipe):
+    """A classifier of 80 everyday classes; `teacher` names the checkpoint whose soft answers it also learns from."""
+
+    augment: Augment = field(default_factory=Augment)
+    smoothing: float = 0.1
+    teacher: str | None = None
+
+
+@dataclass(frozen=True)
+class DetectorRecipe(Recipe):
+    """A detector of the objects called `names`, on scenes; `backbone` names the recipe whose weights it starts from."""
+
+    names: tuple[str, ...] = ()
+    backbone: str = "everyday-resnet"
+    groups: int = 1
+    backbone_factor: float = 0.3
+
+
+@dataclass(frozen=True)
+class EverydayCoAtNet(ClassifierRecipe):
+    """CoAtNet with one convolution stage and two attention stages on 64 px (grids 16x16, 8x8, 4x4), 2.4 M parameters.
+
+    Small pictures first: half of the time at 32 px, then 48, then 64; relative bias tables are resampled in between.
+    """
+
+    name: str = "everyday-coatnet"
+    title: str = "CoAtNet, 80 everyday classes"
+    family: Family = "coatnet"
+    architecture: str = "coatnet_0_224"
+    options: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "img_size": 64,
+            "num_classes": 80,
+            "embed_dim": (48, 128, 256),
+            "depths": (2, 3, 2),
+            "block_type": ("C", "T", "T"),
+            "stem_width": (24, 32),
+            "conv_act_layer": "silu",
+        }
+    )
+    stages: tuple[Stage, ...] = (Stage(0.5, 32, 96), Stage(0.78, 48, 48), Stage(1.0, 64, 48))
+    minutes: float = 38
+    lr: float = 1.5e-3
+    channels_last: bool = True
+    paper: str = "https://arxiv.org/abs/2106.04803"
+
+
+@dataclass(frozen=True)
+class EverydayViT(ClassifierRecipe):
+    """A plain vision transformer on patches of 4 px (16x16 grid at 64 px), class token, 6 blocks of width 144, 1.6 M.
+
+    Distilled: 0.7 of its loss is the soft answer of everyday-coatnet on the same crops, since a transformer with few
+    epochs learns slowly from labels alone. Mostly trained at 32 px (8x8 patches); positions are resampled for 48 and 64.
+    """
+
+    name: str = "everyday-vit"
+    title: str = "ViT, 80 everyday classes"
+    family: Family = "vit"
+    architecture: str = "vit_tiny_patch16_224"
+    options: Mapping[str, Any] = field(
+        default_factory=lambda: {"img_size": 64, "patch_size": 4, "num_classes": 80, "embed_dim": 144, "depth": 6}
+    )
+    stages: tuple[Stage, ...] = (Stage(0.65, 32, 64), Stage(0.85, 48, 64), Stage(1.0, 64, 48))
+    minutes: float = 54
+    lr: float = 1.5e-3
+    teacher: str | None = "everyday-coatnet"
+    paper: str = "https://arxiv.org/abs/2010.11929"
+
+
+@dataclass(frozen=True)
+class EverydayAxial(ClassifierRecipe):
+    """Axial attention after a convolution stem of stride 4 (16x16 grid at 64 px, then 8x8 and 4x4), 1.5 M parameters."""
+
+    name: str = "everyday-axial"
+    title: str = "Axial attention, 80 everyday classes"
+    family: Family = "axial"
+    architecture: str = "axial"
+    options: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "layers": (1, 2, 2),
+            "width": 0.5,
+            "num_classes": 80,
+            "spans": (16, 16, 8),
+            "strides": (1, 2, 2),
+            "heads": 4,
+            "stem": "convs",
+        }
+    )
+    stages: tuple[Stage, ...] = (Stage(0.5, 32, 48), Stage(0.75, 48, 48), Stage(1.0, 64, 48))
+    minutes: float = 36
+    lr: float = 2e-3
+    paper: str = "https://arxiv.org/abs/2003.07853"
+
+
+@dataclass(frozen=True)
+class EverydayResNet(ClassifierRecipe):
+    """A narrow ResNet-18 (2.8 M): where everyday-detr starts from, and a baseline without attention. Not bundled."""
+
+    name: str = "everyday-resnet"
+    title: str = "ResNet, 80 everyday classes"
+    family: Family = "timm"
+    architecture: str = "resnet18"
+    options: Mapping[str, Any] = field(default_factory=lambda: {"num_classes": 80, "channels": (32, 64, 128, 256)})
+    stages: tuple[Stage, ...] = (Stage(0.3, 32, 128), Stage(0.6, 48, 128), Stage(1.0, 64, 128))
+    minutes: float = 17
+    lr: float = 2e-3
+    augment: Augment = field(default_factory=lambda: Augment(least_area=0.35))
+    channels_last: bool = True
+    bundled: bool = False
+    paper: str = "https://arxiv.org/abs/1512.03385"
+
+
+@dataclass(frozen=True)
+class EverydayDETR(DetectorRecipe):
+    """DETR on 128 px scenes (8x8 memory), narrow ResNet-18 backbone, width 128, 3 + 3 layers, 25 queries.
+
+    While training, four groups of queries are matched each by itself; the first group is kept.
+    """
+
+    name: str = "everyday-detr"
+    title: str = "DETR, 20 everyday things"
+    family: Family = "detr"
+    architecture: str = "detr"
+    options: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "backbone": "resnet18",
+            "backbone_options": {"channels": (32, 64, 128, 256), "output_stride": 16},
+            "num_classes": 20,
+            "num_queries": 25,
+            "d_model": 128,
+            "nhead": 4,
+            "enc": 3,
+            "dec": 3,
+            "ffn": 384,
+            "frozen_norm": False,
+            "dropout": 0.0,
+        }
+    )
+    stages: tuple[Stage, ...] = (Stage(0.4, 96, 16), Stage(1.0, 128, 16))
+    minutes: float = 48
+    lr: float = 5e-4
+    weight_decay: float = 1e-3
+    clip: float = 1.0
+    names: tuple[str, ...] = THINGS
+    groups: int = 4
+    backbone_factor: float = 0.4
+    channels_last: bool = True
+    paper: str = "https://arxiv.org/abs/2005.12872"
+
+
+RECIPES: tuple[Recipe, ...] = (EverydayCoAtNet(), EverydayViT(), EverydayAxial(), EverydayResNet(), EverydayDETR())
+
+
+def find(name: str) -> Recipe:
+    """The recipe of this name. Raises ValueError with the names there are."""
+    for recipe in RECIPES:
+        if recipe.name == name:
+            return recipe
+    known = ", ".join(recipe.name for recipe in RECIPES)
+    raise ValueError(f"There is no recipe called {name[:64]!r}; choose one of {known}.")
+
+
+def build(recipe: Recipe, size: int, training: bool = True) -> nn.Module:
+    """The recipe's network for an input size, not trained; `training` adds a detector's further groups of queries."""
+    options = dict(recipe.options)
+    if recipe.family == "detr":
+        assert isinstance(recipe, DetectorRecipe)
+        return DETR(**options, query_groups=recipe.groups if training else 1)
+    if recipe.family == "axial":
+        return AxialResNet(**options)
+    if "img_size" in options:
+        options["img_size"] = size
+    return timm.create_model(recipe.architecture, pretrained=False, **options)
+
+
+def fit(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """A state of the same network at another input size: position embeddings and relative tables are resampled."""
+    wanted = model.state_dict()
+    if any(name.endswith("relative_position_bias_table") for name in state):
+        return checkpoint_filter_fn(state, model)
+    if "pos_embed" in state and state["pos_embed"].shape != wanted["pos_embed"].shape:
+        grid = model.patch_embed.grid_size
+        state = state | {"pos_embed": resample_abs_pos_embed(state["pos_embed"], list(grid), num_prefix_tokens=1)}
+    return state
+
+
+def without_groups(state: dict[str, Tensor], queries: int) -> dict[str, Tensor]:
+    """A trained detector's state with the first group of queries alone, which is all that evaluation uses."""
+    return state | {"query_embed.weight": state["query_embed.weight"][:queries].clone()}
+
+
+def backbone_state(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """A detector's own state with a classifier's weights in its backbone; the classifier's head is dropped."""
+    own = model.state_dict()
+    given = {f"backbone.{name}": value for name, value in state.items() if f"backbone.{name}" in own}
+    lacking = [n for n in own if n.startswith("backbone.") and n not in given]
+    if lacking or any(own[name].shape != value.shape for name, value in given.items()):
+        raise ValueError("The backbone's weights are of another network; train it again with its own recipe.")
+    return own | {
+        name: value.to(torch.float32) if value.is_floating_point() else value for name, value in given.items()
+    }
