@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from playground.image import Picture, content_key, view
-from playground.models import family_of
+from playground.models import family_of, heads
 from playground.models.answers import classes_of, objects_of
 from playground.models.card import Card
 from playground.models.preprocess import preprocess_of
@@ -120,17 +120,28 @@ def trace(picture: Picture, card: Card, progress: Progress | None = None) -> Tra
     """
 
     def make() -> Trace:
-        device = pick_device()
-        try:
-            return _run(picture, card, device, progress)
-        except torch.OutOfMemoryError:
-            if device.type == "cpu":
-                raise InferenceError("This picture needs more memory than there is; choose a smaller model.") from None
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-        return _run(picture, card, torch.device("cpu"), progress)
+        return _within_memory(lambda device: _run(picture, card, device, progress))
 
     return _traces.get(f"{content_key(picture)} by {_key(card)}", make, Trace.nbytes)
+
+
+def replay(picture: Picture, card: Card, progress: Progress | None = None) -> Trace:
+    """Return the trace made once more with its graph, for methods that ask for gradients; it is not kept.
+
+    Raises InferenceError or WeightsError with one sentence.
+    """
+    return _within_memory(lambda device: _run(picture, card, device, progress, graph=True))
+
+
+def forward(card: Card, progress: Progress | None = None) -> Callable[[Tensor], Tensor]:
+    """Return a function from pixels [n, 3, H, W] to logits [n, C], or [n, Q, C + 1], for methods that perturb."""
+    return heads.forward(load(card, progress))
+
+
+def readers(card: Card, progress: Progress | None = None) -> tuple[heads.Reader | None, heads.Reader | None]:
+    """Return what reads logits, and for a detector boxes, in tokens of any layer; None where nothing does."""
+    model = load(card, progress)
+    return heads.reader(model, card), heads.box_reader(model)
 
 
 def predict(
@@ -173,11 +184,24 @@ def _model_bytes(model: nn.Module) -> int:
     return sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
 
 
-def _run(picture: Picture, card: Card, device: torch.device, progress: Progress | None) -> Trace:
+def _within_memory(run: Callable[[torch.device], Trace]) -> Trace:
+    """Run on the fastest device, and once more on the CPU where its memory is too small."""
+    device = pick_device()
+    try:
+        return run(device)
+    except torch.OutOfMemoryError:
+        if device.type == "cpu":
+            raise InferenceError("This picture needs more memory than there is; choose a smaller model.") from None
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return run(torch.device("cpu"))
+
+
+def _run(picture: Picture, card: Card, device: torch.device, progress: Progress | None, graph: bool = False) -> Trace:
     model = load(card, progress, device)
     seen = view(picture, preprocess_of(card))
     start = time.perf_counter()
-    made = family_of(card).trace(model, seen, card, device)  # its results are on the CPU, so the device is done
+    made = family_of(card).trace(model, seen, card, device, graph)  # its results are on the CPU, so the device is done
     seconds = time.perf_counter() - start
     answers = [t for t in (made.logits, made.boxes_cxcywh, made.masks) if t is not None]
     if not all(math.isfinite(t.sum().item()) for t in answers):

@@ -20,6 +20,7 @@ MAY_IMPORT = {  # room: the rooms it may import
     "texts": set(),
     "trace": {"image"},
     "record": {"trace"},
+    "explain": {"checks", "image", "record", "trace"},
     "models": {"trace", "image", "record"},
     "web": {"texts"},
     "inference": {"models", "image", "trace", "record"},
@@ -37,7 +38,7 @@ ONLY_IN = {  # package: the rooms where it may be imported
     "plotly": {"figures", "components"},
     "timm": {"models", "training"},
     "huggingface_hub": {"models"},
-    "torch": {"trace", "record", "models", "inference", "training"},
+    "torch": {"trace", "record", "explain", "models", "inference", "training"},
 }
 
 

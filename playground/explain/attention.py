@@ -40,7 +40,9 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
 
 def fuse(per_head: Tensor, how: str) -> Tensor:
     """Mix the first axis of [heads, ...] by "mean", "max" or "min"."""
-    return {"mean": per_head.mean, "max": per_head.amax, "min": per_head.amin}[how](0)
+    if how == "mean":
+        return per_head.mean(0)
+    return per_head.amax(0) if how == "max" else per_head.amin(0)
 
 
 def mixed(step: AxialAttention, how: str) -> AxialAttention:
@@ -130,7 +132,7 @@ METHOD = Method(
     title="Raw attention",
     needs="trace",
     by_class=False,
-    description="Where one step of the model looks, exactly as it computed it; it does not know which class you picked.",
+    description="Where one step of the model looks, as it computed it; it does not know which class you picked.",
     run=explain,
     options=(
         Option("direction", "The direction", "looks at", ("looks at", "is looked at by")),
@@ -142,7 +144,7 @@ METHOD = Method(
             ("both", "column", "row"),
             help="Axial attention only: both steps composed, or the column or row step alone.",
         ),
-    ),  # fmt: skip
+    ),
     layers=link_names,
     starts=written_grid,
 )

@@ -22,10 +22,7 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
     target = resolved(trace, target)
     graph = graph_of(trace)
     names = feature_names(trace)
-    if target.layer is None:
-        tried = range(len(names))[::-1]
-    else:
-        tried = range(chosen(names, target.layer), target.layer + 1)
+    tried = tuple(range(len(names)))[::-1] if target.layer is None else (chosen(names, target.layer),)
     asked = [graph.features[i].tensor for i in tried]
     found = torch.autograd.grad(score_of(graph.logits, target), asked, retain_graph=True, allow_unused=True)
     for layer, gradient in zip(tried, found, strict=True):

@@ -70,15 +70,11 @@ def graded(trace: Trace, target: Target) -> dict[int, Graded]:
             "This method needs a skip path around every attention, and the two steps of an axial block share one; "
             "choose rollout, Grad-CAM or gradient times input."
         )
-    asked = [(link, out) for link, out in zip(trace.links, graph.outs, strict=True) if not isinstance(link.step, Pool)]
-    outs = [out for _, out in asked if out is not None]
-    assert len(outs) == len(asked)
+    asked = [(link, out) for link, out in zip(trace.links, graph.outs, strict=True) if out is not None]
+    assert len(asked) == sum(not isinstance(link.step, Pool) for link in trace.links)
+    outs = [out for _, out in asked]
     found = torch.autograd.grad(score_of(graph.logits, target), outs, retain_graph=True, allow_unused=True)
-    return {
-        id(link): _graded(link, out, gradient)
-        for (link, out), gradient in zip(asked, found, strict=True)
-        if out is not None
-    }
+    return {id(link): _graded(link, out, grad) for (link, out), grad in zip(asked, found, strict=True)}
 
 
 def _graded(link: Link, out: Tensor, gradient: Tensor | None) -> Graded:

@@ -97,6 +97,6 @@ METHOD = Method(
             high=99,
             help="Layers before it are left out; its authors advise a later one where maps spread too far.",
         ),
-    ),  # fmt: skip
+    ),
     starts=last_grid,
 )

@@ -48,10 +48,8 @@ def used(trace: Trace, start_layer: int = 0) -> tuple[tuple[Link, ...], Sequence
             )
     _need_chain(trace)
     places = [i for i, link in enumerate(trace.links) if not isinstance(link.step, Pool)]
-    if is_detector(trace):  # every walk must reach the picture through the decoder
-        last = sum(link.writes.grid is not None for link in attending)
-    else:
-        last = len(attending) - 1
+    encoder = sum(link.writes.grid is not None for link in attending)
+    last = encoder if is_detector(trace) else len(attending) - 1  # a detector's walk goes through its whole decoder
     if start_layer > last:
         raise ValueError(f"The start layer must be a whole number from 0 to {last}.")
     links = trace.links[places[start_layer] :]

@@ -14,13 +14,16 @@ from playground.trace import Trace
 
 @dataclass(frozen=True)
 class Family:
-    """How one family is built, filled and traced; `name` is what a card's `family` says."""
+    """How one family is built, filled and traced; `name` is what a card's `family` says.
+
+    The last argument of `trace` asks for a trace with its graph, for gradients.
+    """
 
     name: str
     title: str
     build: Callable[[Card], nn.Module]
     rename: Callable[[dict[str, Tensor]], dict[str, Tensor]]
-    trace: Callable[[nn.Module, View, Card, torch.device], Trace]
+    trace: Callable[[nn.Module, View, Card, torch.device, bool], Trace]
 
 
 FAMILIES = (
