@@ -347,6 +347,19 @@ def test_a_mark_seen_in_the_view_is_found_on_the_upload(preprocess: Preprocess, 
     assert found or preprocess.rule == "crop"
 
 
+@pytest.mark.parametrize("preprocess", PREPROCESSES, ids=lambda p: f"{p.rule}-{p.size}-{p.crop_pct}")
+@pytest.mark.parametrize("upload", [(2, 2), (2, 3), (100, 2), (3, 150)])
+def test_the_smallest_and_thinnest_pictures_have_views(preprocess: Preprocess, upload: tuple[int, int]) -> None:
+    seen = view(read(Image.new("RGB", upload, corpus.WHITE)), preprocess)
+    assert np.isfinite(seen.pixels).all()
+    assert min(seen.pixels.shape) >= 3
+    boxes = seen.cell_boxes((7, 5))
+    assert np.isfinite(boxes).all()
+    assert boxes.min() >= 0
+    assert (boxes <= [*upload, *upload]).all()
+    assert seen.cell_at(upload[0] / 2, upload[1] / 2, (7, 5)) == (3, 2)
+
+
 def test_boxes_are_clipped_to_the_upload_and_grids_cover_the_region() -> None:
     seen = view(corpus.noisy(300, 200), Preprocess("crop", (100, 100)))
     assert seen.region_xyxy == (50, 0, 250, 200)

@@ -8,7 +8,6 @@ from PIL import Image, ImageCms
 
 def plain(image: Image.Image, orientation: int | None) -> tuple[Image.Image, float]:
     """The picture upright, in sRGB, 8 bits, on white, without metadata; and the share (0..1) that was transparent."""
-    image.load()
     turn, profile = _TURNS.get(orientation or 1), image.info.get("icc_profile")
     see_through = 0.0
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -23,9 +22,10 @@ def plain(image: Image.Image, orientation: int | None) -> tuple[Image.Image, flo
         rgb = _to_srgb(image, profile)
     if turn is not None:
         rgb = rgb.transpose(turn)
-    clean = Image.new("RGB", rgb.size)  # a new picture: no EXIF, no comments, no profile travel on
-    clean.paste(rgb)
-    return clean, see_through
+    if rgb is image:
+        rgb = rgb.copy()
+    rgb.info = {}  # no EXIF, no comments, no profile travel on
+    return rgb, see_through
 
 
 _TURNS = {
@@ -40,11 +40,10 @@ _TURNS = {
 
 
 def stated_orientation(image: Image.Image) -> int | None:
-    """The EXIF orientation of a picture in memory, after loading; None if absent or damaged."""
+    """The EXIF orientation of a loaded picture (a TIFF was turned while it loaded); None if absent or damaged."""
     try:
-        image.load()  # a TIFF is turned while it loads, and says so afterwards
         orientation = image.getexif().get(0x0112)
-    except Exception:  # any kind of damage inside EXIF; damaged pixels are found later
+    except Exception:  # any kind of damage inside EXIF; the pixels are fine
         return None
     return orientation if isinstance(orientation, int) else None
 

@@ -74,7 +74,8 @@ def read(source: str | Path | bytes | BinaryIO | Image.Image) -> Picture:
     try:
         if isinstance(source, Image.Image):
             _check_size(source.size)
-            image, notes, orientation = source, list[str](), stated_orientation(source)
+            image, notes = _loaded(source), list[str]()
+            orientation = stated_orientation(image)
         else:
             image, notes = _open(_bytes_of(source))
             orientation = headers.directory(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))[1]
