@@ -11,6 +11,7 @@ from pathlib import Path
 import corpus
 import numpy as np
 import pytest
+import timm
 import timm.data
 from PIL import Image, ImageFile, PngImagePlugin
 
@@ -275,6 +276,28 @@ def test_the_view_equals_timms_evaluation_transform(
         assert np.abs(seen.pixels - theirs(picture.rgb).numpy()).max() <= 1e-6
         assert seen.picture_size == (width, height)
         assert seen.image.size == size[::-1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+        "vit_base_patch16_384.augreg_in21k_ft_in1k",
+        "vit_base_patch14_reg4_dinov2.lvd142m",
+        "deit_small_patch16_224.fb_in1k",
+        "coatnet_0_rw_224.sw_in1k",
+        "vit_so400m_patch14_siglip_384.webli",
+        "eva02_base_patch14_448.mim_in22k_ft_in1k",
+    ],
+)
+def test_the_view_equals_what_timm_resolves_for_a_published_model(name: str) -> None:
+    config = timm.data.resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
+    rule = "squash" if config["crop_mode"] == "squash" else "crop"
+    ours = Preprocess(
+        rule, config["input_size"][1:], config["crop_pct"], config["interpolation"], config["mean"], config["std"]
+    )
+    picture = Picture(corpus.noisy(500, 375))
+    assert np.abs(view(picture, ours).pixels - timm.data.create_transform(**config)(picture.rgb).numpy()).max() <= 1e-6
 
 
 def test_a_crop_larger_than_the_resized_picture_is_padded_as_timm_does() -> None:
