@@ -91,7 +91,7 @@ class _Recorder(TorchFunctionMode):
         result = func(*args, **kwargs)
         if func in SOFTMAX and _over_last_axis(*args, **kwargs):
             stored = _in_graph(result) if self.explicit else result.detach()
-            self.calls.append(Call(stored=stored, out=result if result.requires_grad else None))
+            self.calls.append(Call(stored=stored, out=_in_graph(result) if torch.is_grad_enabled() else None))
         return result
 
     def _attention(
@@ -118,7 +118,9 @@ class _Recorder(TorchFunctionMode):
             query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
         )
         call = Call(q=query.detach(), k=seen_key.detach(), bias=None if bias is None else bias.detach(), scale=factor)
-        self.calls.append(replace(call, value=seen_value.detach(), out=out) if out.requires_grad else call)
+        if torch.is_grad_enabled():
+            call = replace(call, value=seen_value.detach(), out=_in_graph(out))
+        self.calls.append(call)
         return out
 
 
@@ -141,4 +143,5 @@ def _over_last_axis(scores: Tensor, dim: int | None = None, *_: Any, **__: Any) 
 
 
 def _in_graph(weights: Tensor) -> Tensor:
+    """Return the same tensor, a leaf of the graph where nothing before it is in one: gradients can be asked of it."""
     return weights if weights.requires_grad or not torch.is_grad_enabled() else weights.requires_grad_()

@@ -13,8 +13,9 @@ from playground.trace import Link, Trace
 def explain(trace: Trace, target: Target, settings: Settings, access: Access | None = None) -> Map:
     """Return the relevance of every patch for one class, or for one class of one object query.
 
-    Self-attention: start^T R, R_0 = I, R += Abar_l R, Abar = mean over heads of max(0, dy/dA * A), y a logit; nothing
-    is normalised between layers. Values are 0 and above, without a unit.
+    Self-attention: start^T (R - I), R_0 = I, R += Abar_l R, Abar = mean over heads of max(0, dy/dA * A), y a logit;
+    nothing is normalised between layers. I is left out because it says only where the walk starts: at the class token
+    the map is the paper's, and over a mean of patches it would add the same to each. Values >= 0, without a unit.
     Source: Chefer, Gur and Wolf 2021 (arXiv 2103.15679), equations 5 to 10.
     """
     target = resolved(trace, target)
@@ -29,7 +30,13 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
         return r, torch.stack([weighted[id(link)].pull(r) for link in group]).sum(0)
 
     start = one_hot(trace, links[-1].writes, target)
-    return walked_map("relevance", trace, source, walk(links, start, split), target)
+    lying, carried = walk(links, start, split), walk(links, start, lambda group, r: (r, _nothing(group)))
+    beside = {name: r - carried[name] for name, r in lying.items()}
+    return walked_map("relevance", trace, source, beside, target)
+
+
+def _nothing(group: Group) -> Tensor:
+    return torch.zeros(group[0].reads.count, dtype=torch.float64)
 
 
 def encoder_decoder(links: tuple[Link, ...], weighted: dict[int, Graded], query: int) -> Tensor:
