@@ -202,7 +202,7 @@ def _explain(card: Card, error: BaseException) -> NoReturn:
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if isinstance(error, GatedRepoError):
         said = (
-            f"{card.title} needs permission from its owner: accept the terms on its page at huggingface.co, "
+            f"The owner of {card.title} asks for permission: accept the terms on its page at huggingface.co, "
             f"log in with `hf auth login` and try again, {INSTEAD}."
         )
     elif isinstance(error, RepositoryNotFoundError) or status == 404:

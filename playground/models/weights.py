@@ -1,6 +1,7 @@
 """From a card to a model that can answer: find the file, check every tensor, fill the model without initialising it."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from playground.models.card import Card
 from playground.models.hub import Progress, WeightsError
 
 State = dict[str, Tensor]
-FILLS = frozenset(  # operations in place that only give a tensor other values
-    ("add_", "bernoulli_", "clamp_", "copy_", "div_", "erfinv_", "exponential_", "fill_", "mul_", "normal_")
-    + ("random_", "sub_", "uniform_", "zero_")
+# operations in place that only give a tensor other values
+FILLS = frozenset(
+    "add_ bernoulli_ clamp_ copy_ div_ erfinv_ exponential_ fill_ mul_ normal_ random_ sub_ uniform_ zero_".split()  # noqa: SIM905
 )
+
+ALIGNMENT = 64  # bytes: where torch's own allocator puts tensors
 
 __all__ = ["WeightsError", "build_unfilled", "fill", "load"]
 
@@ -44,7 +47,12 @@ def load(
         progress(1.0, f"Preparing {card.title}")
     state = rename(state) if rename is not None else state
     model = build_unfilled(card, build)
-    fill(model, state, card.title)
+    try:
+        fill(model, state, card.title)
+    except WeightsError:
+        if not (card.source == "hub" and str(card.repo).startswith("timm/")):
+            raise
+        fill(model, _brought_up_to_date(state, model), card.title)
     return model.eval()
 
 
@@ -59,7 +67,7 @@ def build_unfilled(card: Card, build: Callable[[Card], nn.Module]) -> nn.Module:
 
 
 def fill(model: nn.Module, state: State, title: str = "this model") -> None:
-    """Put the state's tensors into the model, without a copy where type and device agree.
+    """Put the state's tensors into the model; they are copied only where they need another type or place.
 
     Raises WeightsError naming the first tensor that is missing, too many, misshapen, not finite, or of another kind.
     """
@@ -74,8 +82,15 @@ def fill(model: nn.Module, state: State, title: str = "this model") -> None:
             _refuse(title, f"the tensor '{name}' is {_shape(tensor)} and should be {_shape(wanted[name])}")
         if tensor.is_floating_point() != wanted[name].is_floating_point() or tensor.is_complex():
             _refuse(title, f"the tensor '{name}' holds another kind of numbers")
-    ready = {name: tensor.to(wanted[name].dtype) for name, tensor in state.items()}
-    _check_values(ready, title)
+    ready: State = {}
+    anything = False
+    for name, tensor in state.items():
+        ready[name] = value = _in_place(tensor.to(wanted[name].dtype))
+        if value.is_floating_point():
+            _check_finite(name, value, title)
+            anything = anything or (value.dim() > 1 and bool(value.any()))
+    if not anything:
+        _refuse(title, "all its matrices are zero")
     model.load_state_dict(ready, strict=True, assign=True)
 
 
@@ -105,7 +120,7 @@ def _read_hub(card: Card, path: Path) -> State:
     # The one pickle that may be read (see `hub.PICKLED`): its repository offers nothing else, the name is a
     # constant of ours, and weights_only admits tensors alone. Never with False, never for a file of a visitor.
     try:
-        state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:
         raise _Unreadable from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
@@ -152,18 +167,27 @@ def _mapped(path: Path) -> State:
         raise _Unreadable from None
 
 
-def _check_values(state: State, title: str) -> None:
-    """Refuse NaN, infinity, and files in which every matrix is zero."""
-    anything = False
-    for name, tensor in state.items():
-        if not tensor.is_floating_point():
-            continue
-        # a sum is finite only if all are; it may overflow for honest numbers, so doubt is settled one by one
-        if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
-            _refuse(title, f"the tensor '{name}' holds values that are no numbers")
-        anything = anything or (tensor.dim() > 1 and bool(tensor.any()))
-    if not anything:
-        _refuse(title, "all its matrices are zero")
+def _in_place(tensor: Tensor) -> Tensor:
+    """Copy a tensor that starts at an odd address, as most do in a file: sums there are ordered otherwise.
+
+    Then a model answers alike to the last bit however its file was written, and no file is needed any more.
+    """
+    return tensor if tensor.data_ptr() % ALIGNMENT == 0 else tensor.clone()
+
+
+def _check_finite(name: str, tensor: Tensor, title: str) -> None:
+    """Refuse NaN and infinity. A sum is finite only if all are, and where honest numbers overflow it, each is asked."""
+    if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
+        _refuse(title, f"the tensor '{name}' holds values that are no numbers")
+
+
+def _brought_up_to_date(state: State, model: nn.Module) -> State:
+    """Files of timm's own repositories may be older than timm's classes: the class's module knows how to read them."""
+    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    try:
+        return dict(convert(dict(state), model)) if convert is not None else state
+    except Exception:  # not an older file of this architecture but another one: `fill` says what does not fit
+        return state
 
 
 def _refuse(title: str, why: str) -> None:
