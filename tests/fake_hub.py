@@ -17,6 +17,13 @@ STATUS = {  # fault: status, what the hub says in X-Error-Code
 }
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves in the middle is part of the tests."""
+
+
 class FakeHub:
     """Serves `put` files below owner/name/resolve/REVISION/FILE and counts what was asked.
 
@@ -31,8 +38,7 @@ class FakeHub:
         self.faults: dict[str, str] = {}
         self.asked: list[tuple[str, str, str | None]] = []  # method, path, Range
         self.silence = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def put(self, repo: str, content: bytes, filename: str = "model.safetensors", revision: str = "main") -> None:

@@ -242,6 +242,17 @@ def test_a_full_disk_is_noticed_before_the_first_byte(
     assert served.count("GET") == 0
 
 
+def test_a_giant_is_refused_before_the_first_byte(
+    served: FakeHub, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.put(NAME, whole)
+    monkeypatch.setattr(hub, "LARGEST_BYTES", len(whole) - 1)
+    with pytest.raises(WeightsError, match="choose a smaller model") as error:
+        load(find(NAME), build)
+    is_one_plain_sentence(error)
+    assert served.count("GET") == 0
+
+
 def test_a_disk_that_fills_while_downloading_is_one_sentence(
     served: FakeHub, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

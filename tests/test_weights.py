@@ -123,6 +123,14 @@ def test_rename_is_applied_before_names_are_compared(tmp_path: Path, state: dict
     assert torch.equal(model.state_dict()["head.weight"], state["head.weight"])
 
 
+def test_a_rename_that_does_not_know_the_file_is_one_sentence(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file(state, path)
+    with pytest.raises(WeightsError, match="names of another kind of model") as error:
+        load(local_card(path, NAME), build, lambda found: {"head": found["no such name"]})
+    is_one_plain_sentence(error, tmp_path)
+
+
 # damage that shows in single tensors
 
 

@@ -35,6 +35,7 @@ CACHE: Path | None = None  # None: the cache that every program of this user sha
 PATIENCE = 8.0  # seconds for the hub to answer at all
 PAUSES = (0.5, 1.5)  # seconds before the second and third try when the hub has a fault
 SPARE_BYTES = 64 * 1024**2  # room to leave on the disk
+LARGEST_BYTES = 5 * 10**9  # more would not fit the memory of common machines
 MB = 1e6
 
 # Only this repository has no safetensors file on its main branch. Its pickle, and no other, may be read, with
@@ -156,7 +157,12 @@ def _get(card: Card, filename: str, revision: str, progress: Progress | None) ->
 
 
 def _check_room(card: Card, size: int | None) -> None:
-    """Refuse before the first byte when the disk cannot hold the file."""
+    """Refuse before the first byte what is too large for this page or for the disk."""
+    if size is not None and size > LARGEST_BYTES:
+        raise WeightsError(
+            f"The weights of {card.title} are {size / 1e9:.0f} GB and at most {LARGEST_BYTES / 1e9:.0f} GB are loaded; "
+            "choose a smaller model."
+        )
     folder = Path(CACHE or hub_constants.HF_HUB_CACHE)
     while not folder.exists():
         folder = folder.parent

@@ -4,7 +4,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -45,7 +45,7 @@ def load(
     state = _read(card, progress)
     if progress is not None:
         progress(1.0, f"Preparing {card.title}")
-    state = rename(state) if rename is not None else state
+    state = _renamed(state, rename, card.title) if rename is not None else state
     model = build_unfilled(card, build)
     try:
         fill(model, state, card.title)
@@ -181,6 +181,13 @@ def _check_finite(name: str, tensor: Tensor, title: str) -> None:
         _refuse(title, f"the tensor '{name}' holds values that are no numbers")
 
 
+def _renamed(state: State, rename: Callable[[State], State], title: str) -> State:
+    try:
+        return rename(state)
+    except Exception:  # a rule of this family met names of another one
+        _refuse(title, "its tensors have the names of another kind of model")
+
+
 def _brought_up_to_date(state: State, model: nn.Module) -> State:
     """Files of timm's own repositories may be older than timm's classes: the class's module knows how to read them."""
     convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
@@ -190,7 +197,7 @@ def _brought_up_to_date(state: State, model: nn.Module) -> State:
         return state
 
 
-def _refuse(title: str, why: str) -> None:
+def _refuse(title: str, why: str) -> NoReturn:
     raise WeightsError(f"The weights do not fit {title}: {why}; choose the model they were made for.")
 
 
