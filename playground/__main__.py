@@ -1,4 +1,4 @@
-"""The playground from the shell: `python -m playground models | predict | serve | train | evaluate`."""
+"""The playground from the shell: `python -m playground models | predict | serve | train`."""
 
 import argparse
 import json
@@ -10,10 +10,10 @@ from dataclasses import asdict
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or 2 after one sentence on stderr when the input was bad."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] in (["train"], ["evaluate"]):  # training has many options of its own and is loaded on demand
-        from playground.training import __main__ as training
+    if arguments[:1] == ["train"]:  # training has many options of its own and is loaded on demand
+        from playground.training import command
 
-        return training.main(arguments)
+        return command.main(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -45,8 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
     serve.set_defaults(run=_serve)
 
-    commands.add_parser("train", help="train a recipe: `train --help` tells more")
-    commands.add_parser("evaluate", help="measure a model on a data set: `evaluate --help` tells more")
+    commands.add_parser("train", help="train a recipe and measure it: `train --help` tells more")
     return parser
 
 

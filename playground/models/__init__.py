@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ class Family:
     title: str
     build: Callable[[Card], nn.Module]
     rename: Callable[[dict[str, Tensor]], dict[str, Tensor]]
-    trace: Callable[[nn.Module, View, Card, torch.device, bool], Trace]
+    trace: Callable[[Any, View, Card, torch.device, bool], Trace]
 
 
 FAMILIES = (

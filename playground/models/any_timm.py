@@ -1,6 +1,7 @@
 """Every other classifier of timm: what its attention calls show is read from their shapes, and the rest is said."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import timm
 import torch
@@ -23,7 +24,7 @@ def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def trace(model: nn.Module, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
+def trace(model: Any, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
     """Run one picture; keep the feature maps that timm offers and the attention calls that read whole grids."""
     pixels = batch_of(view, device, graph)
     with torch.set_grad_enabled(graph), record() as calls:
@@ -45,7 +46,7 @@ def trace(model: nn.Module, view: View, card: Card, device: torch.device, graph:
     )
 
 
-def _forward(model: nn.Module, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
+def _forward(model: Any, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
     """Return logits and feature maps [1, C, h, w] from one forward pass."""
     if not hasattr(model, "forward_intermediates"):
         return model(pixels), []
@@ -62,7 +63,7 @@ def _tokens(name: str, feature_map: Tensor) -> Tokens:
     return Tokens(name, Sequence(f"{rows} × {cols} grid", rows * cols, (rows, cols)), values.detach().float().cpu())
 
 
-def _links(calls: list[Call], grids: dict[int, tuple[int, int] | None], prefix: int) -> Iterable[Link]:
+def _links(calls: list[Call], grids: Mapping[int, tuple[int, int] | None], prefix: int) -> Iterable[Link]:
     """Yield a link for each call of one whole picture whose written tokens lie on a known grid."""
     for i, call in enumerate(calls):
         if len(call.shape) != 4 or call.shape[0] != 1:
@@ -72,7 +73,7 @@ def _links(calls: list[Call], grids: dict[int, tuple[int, int] | None], prefix: 
             yield Link(f"attention {i + 1}", i, read, written, attention_of(call))
 
 
-def _sequence(count: int, grids: dict[int, tuple[int, int] | None], prefix: int) -> Sequence:
+def _sequence(count: int, grids: Mapping[int, tuple[int, int] | None], prefix: int) -> Sequence:
     for skip in {0, prefix}:
         grid = grids.get(count - skip)
         if grid:
@@ -80,7 +81,7 @@ def _sequence(count: int, grids: dict[int, tuple[int, int] | None], prefix: int)
     return Sequence(f"{count} tokens", count)
 
 
-def _readout(model: nn.Module, links: tuple[Link, ...]) -> Tensor | None:
+def _readout(model: Any, links: tuple[Link, ...]) -> Tensor | None:
     """Return what the head reads of the last tokens, [N]: the class token where the model says so, or all patches."""
     if not links:
         return None

@@ -1,5 +1,7 @@
 """CoAtNet: convolution stages, then attention stages with a learned relative bias, on timm's MaxxVit class."""
 
+from typing import Any
+
 import timm
 import torch
 from timm.models.maxxvit import TransformerBlock2d
@@ -22,7 +24,7 @@ def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def trace(model: nn.Module, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
+def trace(model: Any, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
     """Run one picture stage by stage, block by block, keeping tokens and attention calls.
 
     Convolution stages leave tokens but no links: they have no attention to show.

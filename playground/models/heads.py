@@ -1,9 +1,10 @@
 """What a model's head would read in any tokens: the final norm and the head, without the layers before them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from playground.models.card import Card
 from playground.models.detr import DETR
@@ -11,7 +12,7 @@ from playground.models.detr import DETR
 Reader = Callable[[Tensor], Tensor]
 
 
-def reader(model: nn.Module, card: Card) -> Reader | None:
+def reader(model: Any, card: Card) -> Reader | None:
     """Return a function from sequences [n, T, D], as they leave a block, to logits [n, C] on the CPU.
 
     A sequence is pooled as the head pools; T copies of one token give what the head reads in that token. None for
@@ -28,21 +29,21 @@ def reader(model: nn.Module, card: Card) -> Reader | None:
     return _on_device(model, heads[card.family]) if card.family in heads else None
 
 
-def box_reader(model: nn.Module) -> Reader | None:
+def box_reader(model: Any) -> Reader | None:
     """Return a function from a detector's states [n, 1, D] after a decoder layer to boxes_cxcywh [n, 4], else None."""
     if not isinstance(model, DETR):
         return None
     return _on_device(model, lambda x: model.heads(x)["boxes_cxcywh"][:, 0])
 
 
-def forward(model: nn.Module) -> Reader:
+def forward(model: Any) -> Reader:
     """Return a function from pixels [n, 3, H, W] to logits [n, C], a detector's [n, Q, C + 1], on the CPU."""
     if isinstance(model, DETR):
         return _on_device(model, lambda x: model(x, masks=False)["logits"])
     return _on_device(model, model)
 
 
-def _on_device(model: nn.Module, run: Callable[[Tensor], Tensor]) -> Reader:
+def _on_device(model: Any, run: Callable[[Tensor], Tensor]) -> Reader:
     device = next(model.parameters()).device
 
     def there_and_back(x: Tensor) -> Tensor:

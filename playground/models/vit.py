@@ -1,5 +1,7 @@
 """Vision transformers: timm's VisionTransformer (ViT, DeiT, DINOv2) and Eva (EVA-02, DINOv3)."""
 
+from typing import Any
+
 import timm
 import torch
 from timm.models.deit import VisionTransformerDistilled
@@ -22,7 +24,7 @@ def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def trace(model: nn.Module, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
+def trace(model: Any, view: View, card: Card, device: torch.device, graph: bool = False) -> Trace:
     """Run one picture and keep the tokens after every block and every attention call, on wish with their graph.
 
     Source: "An Image is Worth 16x16 Words" (Dosovitskiy et al. 2021), equations 1 to 4.
@@ -60,7 +62,7 @@ def _whole(patches: Tensor) -> Tensor:
     return patches if patches._base is None else patches._base
 
 
-def prefix_names(model: nn.Module) -> tuple[str, ...]:
+def prefix_names(model: Any) -> tuple[str, ...]:
     """Name the tokens before the patches, in timm's order: class, distillation, registers."""
     named = ["class"] if getattr(model, "cls_token", None) is not None else []
     if getattr(model, "dist_token", None) is not None:
@@ -69,7 +71,7 @@ def prefix_names(model: nn.Module) -> tuple[str, ...]:
     return (*named, *(f"register {i + 1}" for i in range(registers)))
 
 
-def readout(model: nn.Module, tokens: Sequence, pooled: Tensor | None = None) -> Tensor:
+def readout(model: Any, tokens: Sequence, pooled: Tensor | None = None) -> Tensor:
     """Return how much of each final token the head reads, [N], summing to 1.
 
     The class token; the mean of class and distillation token (DeiT); the mean of the patches; or, for a pooling
