@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from playground.training.data import SIDE, Photos
+from playground.training.data import Photos
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -76,7 +76,7 @@ def mixed(images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[
 
 
 class Classification:
-    """Photos -> classes; with a teacher also its soft answers on the same crops (Hinton et al. 2015, equation 1)."""
+    """Photos -> classes, by cross-entropy with smoothed labels."""
 
     def __init__(
         self,
@@ -87,13 +87,12 @@ class Classification:
         fit: Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]],
         augment: Augment,
         smoothing: float = 0.1,
-        teacher: nn.Module | None = None,
         device: str = "cpu",
         channels_last: bool = False,
     ) -> None:
         self.photos, self.trained_on, self.held_out = photos, trained_on, held_out
         self.build, self.fit = build, fit
-        self.augment, self.smoothing, self.teacher, self.device = augment, smoothing, teacher, device
+        self.augment, self.smoothing, self.device = augment, smoothing, device
         self.channels_last = channels_last
         self.images = np.ascontiguousarray(photos.images)
 
@@ -101,7 +100,7 @@ class Classification:
         return [(1.0, [name for name, _ in model.named_parameters()])]
 
     def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
-        """(pixels [B, 3, size, size], targets [B, classes], the teacher's [B, 3, 64, 64] or None); drawn with replacement."""
+        """(pixels [B, 3, size, size], targets [B, classes]) of photos drawn with replacement."""
         drawn = self.trained_on[torch.randint(len(self.trained_on), (count,), generator=generator).numpy()]
         images = augmented(to_float(self.images[drawn], self.device), self.augment, generator)
         labels = torch.from_numpy(self.photos.labels[drawn]).to(self.device)
@@ -112,17 +111,12 @@ class Classification:
         pixels = normalised(images, size)
         if self.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
-        return pixels, targets, normalised(images, SIDE) if self.teacher is not None else None
+        return pixels, targets
 
     def loss(self, model: nn.Module, batch: tuple[object, ...]) -> Tensor:
-        pixels, targets, full = batch
-        logits = model(pixels).float()
-        loss = F.cross_entropy(logits, targets)
-        if self.teacher is None:
-            return loss
-        with torch.no_grad():
-            soft = self.teacher(full).float().softmax(-1)
-        return 0.3 * loss + 0.7 * F.cross_entropy(logits, soft)
+        """Cross-entropy with soft targets."""
+        pixels, targets = batch
+        return F.cross_entropy(model(pixels).float(), targets)
 
     @torch.no_grad()
     def score(self, model: nn.Module, size: int) -> dict[str, float]:

@@ -87,16 +87,12 @@ class Session:
         self.measure(recipe, load_weights(recipe, weights, self.device), facts)
 
     def task(self, recipe: Recipe) -> Task:
-        """What the recipe learns, with its teacher or backbone when it has one."""
+        """What the recipe learns, a detector with its backbone's trained weights."""
 
         def build(size: int) -> nn.Module:
             return recipes.build(recipe, size)
 
         if isinstance(recipe, ClassifierRecipe):
-            teacher = None
-            if recipe.teacher is not None:
-                other = recipes.find(recipe.teacher)
-                teacher = load_weights(other, self.place(other) / "model.safetensors", self.device)
             return Classification(
                 self.photos,
                 self.trained_on,
@@ -105,7 +101,6 @@ class Session:
                 recipes.fit,
                 recipe.augment,
                 recipe.smoothing,
-                teacher,
                 self.device,
                 recipe.channels_last,
             )
@@ -167,18 +162,16 @@ class Session:
         detector = isinstance(recipe, DetectorRecipe)
         pictures = "scenes composed of photos from" if detector else "photos from"
         facts: dict[str, Any] = {
-            "data": f"{pictures} Everyday, training part less {len(self.held_out):,} held out ({len(self.trained_on):,} photos)",
+            "data": f"{pictures} Everyday, {len(self.trained_on):,} in training, {len(self.held_out):,} held out",
             "origin": "Tiny-ImageNet-200, 123 of its classes folded into 80",
             "seed": recipe.seed,
             "hardware": hardware,
             "minutes": round(minutes, 1),
             "pictures seen": seen,
             "steps": steps,
-            "command": f"python -m playground.training {recipe.name} --data FOLDER --minutes {minutes:.0f} --threads {torch.get_num_threads()}",
+            "command": f"python -m playground.training {recipe.name} --data FOLDER --minutes {minutes:.0f}",
             "torch": torch.__version__.split("+")[0],
         }
-        if isinstance(recipe, ClassifierRecipe) and recipe.teacher:
-            facts["teacher"] = f"{recipe.teacher} (0.7 of the loss is its soft answer on the same crops)"
         if isinstance(recipe, DetectorRecipe):
             facts["backbone"] = f"started from {recipe.backbone}, trained on the same photos"
         return facts

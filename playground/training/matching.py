@@ -1,4 +1,4 @@
-"""DETR's set loss: match queries to objects one to one, then class, box and overlap losses (Carion et al. 2020, 3.1)."""
+"""DETR's set loss: queries matched to objects one to one; class, box and overlap losses (Carion et al. 2020, 3.1)."""
 
 from dataclasses import dataclass
 
@@ -61,7 +61,7 @@ def match(logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target]) -> list[t
 
 
 def layer_losses(logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target]) -> dict[str, Tensor]:
-    """Unweighted losses of one decoder layer: "class" (cross-entropy, no-object at 0.1), and per object "box" (L1), "giou"."""
+    """One decoder layer's unweighted losses: "class" (cross-entropy, no-object at 0.1), "box" (L1) and "giou"."""
     pairs = match(logits, boxes_cxcywh, targets)
     picture = torch.cat([torch.full_like(queries, number) for number, (queries, _) in enumerate(pairs)])
     query = torch.cat([queries for queries, _ in pairs])

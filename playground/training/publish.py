@@ -31,12 +31,14 @@ LICENSE_NOTE = (
 )
 WEAKNESSES = {
     "classification": (
-        "It knows 80 classes and always names one of them: a cheetah becomes the nearest class it knows. Answers below the card's "
-        '`unsure_below` should be read as "not sure". It sees 64 x 64 pixels of the middle square, so small or off-centre things are lost.'
+        "It knows 80 classes and always names one of them: a cheetah becomes the nearest class it knows. "
+        'Answers below the card\'s `unsure_below` should be read as "not sure". '
+        "It sees 64 x 64 pixels of the middle square, so small or off-centre things are lost."
     ),
     "detection": (
-        "It was trained on pictures composed of 64 px photos in which each photo has one box: crowds, small things and things cut by the "
-        "edge are found badly, and a second object of a class in one photo is often left out. Pictures are squashed to a square of 128 px."
+        "It was trained on pictures composed of 64 px photos in which each photo has one box: crowds, small things and "
+        "things cut by the edge are found badly, and a second object of a class in one photo is often left out. "
+        "Pictures are squashed to a square of 128 px."
     ),
 }
 
@@ -53,7 +55,7 @@ def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_weights(recipe: Recipe, path: Path, device: str = "cpu") -> nn.Module:
-    """The finished network, float32, for evaluation. Raises TrainingError when the file is missing or of another model."""
+    """The finished network in float32. Raises TrainingError when the file is missing or of another model."""
     model = build(recipe, recipe.size, training=False)
     try:
         model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
@@ -92,7 +94,7 @@ def measure_classifier(
 def measure_detector(
     recipe: DetectorRecipe, model: nn.Module, held_out: list[Scene], validation: list[Scene], device: str
 ) -> tuple[dict[str, float], float, np.ndarray]:
-    """(metrics on scenes of validation photos, score from which held-out boxes are right at PRECISION, AP50 a class)."""
+    """(metrics on validation scenes, score from which held-out boxes are right at PRECISION, AP50 of each class)."""
     threshold = evaluate.detection_threshold(detections(model, held_out, device), truths(held_out), PRECISION)
     results = evaluate.average_precision(detections(model, validation, device), truths(validation), len(recipe.names))
     each = np.array([results.get(f"AP50/{label}", np.nan) for label in range(len(recipe.names))])
@@ -160,8 +162,8 @@ def readme(card: Card, each: np.ndarray, classes: tuple[str, ...], how: str) -> 
         *paragraphs,
         f"Measured on: {card.metrics[0].dataset}, final weights as stored (float16, computed in float32).",
         f"| measure | value |\n|---|---|\n{rows}",
-        f'Temperature {card.temperature} and the threshold {card.unsure_below} below which an answer counts as "not sure" were chosen on held-out '
-        f"training photos, for {100 * PRECISION:.0f} % right answers.",
+        f"Temperature {card.temperature} and threshold {card.unsure_below}, below which an answer counts as "
+        f'"not sure", were chosen on held-out training photos for {100 * PRECISION:.0f} % right answers.',
         f"Best classes ({measure}, %): {named(order[:8])}. Worst: {named(order[-8:])}.",
         f"## Known weaknesses\n\n{WEAKNESSES[card.task]}",
         f"## How it was made\n\n| | |\n|---|---|\n{made}\n| parameters | {card.parameters:,} |",

@@ -1,0 +1,609 @@
+"""Training: data in both layouts, scenes, matching, the loop with resume, measures with known answers, cards."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor, nn
+
+from playground.models.card import Card
+from playground.training import command, evaluate, loop, recipes
+from playground.training.classify import Augment, Classification, augmented, mixed, normalised, to_float
+from playground.training.data import SIDE, DataError, Photos, load, split_held_out
+from playground.training.detection import Detection, detections
+from playground.training.evaluate import Found, Truth
+from playground.training.loop import Run, Settings, Stage, TrainingError
+from playground.training.matching import Target, giou, layer_losses, match, set_loss, to_cxcywh, to_xyxy
+from playground.training.publish import halved, load_weights, publish, write_weights
+from playground.training.scenes import LAYOUTS, SceneMaker
+
+REFERENCE = Path(__file__).parent / "reference"
+NAMES = ("disc", "square", "bar", "nothing")
+EIGHTY = (*NAMES, *(f"other {i}" for i in range(76)))
+
+
+def drawn_photos(count: int = 80, seed: int = 0) -> Photos:
+    """Drawn photos whose object has a colour of its own class, so that boxes can be checked against pixels."""
+    rng = np.random.default_rng(seed)
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (90, 90, 90)]
+    images, labels, boxes = [], [], []
+    for number in range(count):
+        label = number % len(NAMES)
+        wide, high = rng.integers(20, 45, 2)
+        left, top = int(rng.integers(0, SIDE - wide)), int(rng.integers(0, SIDE - high))
+        picture = Image.new("RGB", (SIDE, SIDE), (128, 128, 128))
+        ImageDraw.Draw(picture).rectangle((left, top, left + wide - 1, top + high - 1), fill=colours[label])
+        images.append(np.asarray(picture))
+        labels.append(label)
+        boxes.append((left, top, left + wide, top + high))
+    return Photos(np.stack(images), np.array(labels, np.int64), np.array(boxes, np.float32), NAMES)
+
+
+def write_everyday(folder: Path, photos: Photos, split: str) -> None:
+    """The photos as one Everyday shard."""
+    folder.mkdir(exist_ok=True)
+    rows = [] if (folder / "boxes.csv").exists() else ["split,shard,name,class_index,wnid,x_min,y_min,x_max,y_max"]
+    with tarfile.open(folder / f"{split}-0.tar", "w") as archive:
+        for number in range(len(photos)):
+            name = f"{number:06d}.webp"
+            Image.fromarray(photos.images[number]).save(folder / name, lossless=True)
+            archive.add(folder / name, name)
+            (folder / name).unlink()
+            x0, y0, x1, y1 = photos.boxes_xyxy[number].astype(int)
+            rows.append(f"{split},0,{name},{photos.labels[number]},n0,{x0},{y0},{x1 - 1},{y1 - 1}")
+    with (folder / "boxes.csv").open("a") as stream:
+        stream.write("\n".join(rows) + "\n")
+    (folder / "classes.txt").write_text("\n".join(photos.classes) + "\n")
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+def test_everyday_shards_come_back_as_written_and_from_the_cache(tmp_path: Path) -> None:
+    photos = drawn_photos(12)
+    write_everyday(tmp_path / "data", photos, "train")
+    for _ in range(2):  # decoded, then from the cache
+        again = load(tmp_path / "data", "train", tmp_path / "cache")
+        assert again.classes == NAMES
+        np.testing.assert_array_equal(again.images, photos.images)
+        np.testing.assert_array_equal(again.labels, photos.labels)
+        np.testing.assert_array_equal(again.boxes_xyxy, photos.boxes_xyxy)
+
+
+def test_tiny_imagenet_layout_is_folded_into_classes(tmp_path: Path) -> None:
+    (tmp_path / "wordnet.tsv").write_text("wnid\tname\tclass\nn1\ttabby\tcat\nn2\tPersian\tcat\nn3\tbus\tbus\n")
+    for wnid in ("n1", "n2", "n3", "n4"):
+        (tmp_path / "train" / wnid / "images").mkdir(parents=True)
+        Image.new("RGB", (64, 64), (int(wnid[1]) * 50, 0, 0)).save(tmp_path / "train" / wnid / "images" / "a.png")
+        (tmp_path / "train" / wnid / f"{wnid}_boxes.txt").write_text("a.png\t1\t2\t30\t63\n")
+    (tmp_path / "val" / "images").mkdir(parents=True)
+    Image.new("L", (64, 64), 7).save(tmp_path / "val" / "images" / "v.png")
+    (tmp_path / "val" / "val_annotations.txt").write_text("v.png\tn2\t0\t0\t10\t10\nw.png\tn4\t0\t0\t1\t1\n")
+    train = load(tmp_path, "train", tmp_path / "cache")
+    assert train.classes == ("bus", "cat")
+    assert train.labels.tolist() == [1, 1, 0]
+    assert train.images[:, 0, 0, 0].tolist() == [50, 100, 150]
+    assert train.boxes_xyxy[0].tolist() == [1, 2, 31, 64]
+    val = load(tmp_path, "val", tmp_path / "cache")
+    assert val.labels.tolist() == [1]
+    assert val.images[0, 0, 0].tolist() == [7, 7, 7]
+
+
+def test_bad_data_is_one_sentence_and_leaves_no_cache(tmp_path: Path) -> None:
+    def broken(change: str) -> Path:
+        folder = tmp_path / change
+        write_everyday(folder, drawn_photos(4), "train")
+        return folder
+
+    with pytest.raises(DataError, match="does not exist"):
+        load(tmp_path / "none", "train", tmp_path / "cache")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"wordnet\.tsv is missing"):
+        load(tmp_path / "empty", "train", tmp_path / "cache")
+    folder = broken("shard")
+    (folder / "train-0.tar").write_bytes((folder / "train-0.tar").read_bytes()[:700])
+    with pytest.raises(DataError, match="fetch the data again"):
+        load(folder, "train", tmp_path / "cache")
+    folder = broken("outside")
+    (folder / "boxes.csv").write_text((folder / "boxes.csv").read_text() + "train,0,000000.webp,0,n0,60,0,70,5\n")
+    with pytest.raises(DataError, match="outside its photo"):
+        load(folder, "train", tmp_path / "cache")
+    folder = broken("class")
+    (folder / "boxes.csv").write_text((folder / "boxes.csv").read_text().replace(",3,n0", ",9,n0"))
+    with pytest.raises(DataError, match="names class 9"):
+        load(folder, "train", tmp_path / "cache")
+    with pytest.raises(DataError, match="lists no val photos"):
+        load(broken("split"), "val", tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_held_out_photos_are_never_trained_on() -> None:
+    trained_on, held_out = split_held_out(drawn_photos(100), 0.2, 5)
+    assert len(held_out) == 20
+    assert sorted([*trained_on, *held_out]) == list(range(100))
+
+
+# --- scenes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_scene_boxes_lie_inside_and_hold_their_object(layout: str) -> None:
+    photos = drawn_photos()
+    maker, rng = SceneMaker(photos, np.arange(80), NAMES[:3]), np.random.default_rng(1)
+    seen = 0
+    for _ in range(20):
+        scene = maker.compose(rng, 96, layout)
+        assert scene.image.shape == (96, 96, 3)
+        for label, box in zip(scene.labels, scene.boxes_xyxy, strict=True):
+            assert 0 <= box[0] < box[2] <= 96
+            assert 0 <= box[1] < box[3] <= 96
+            x0, y0, x1, y1 = (round(float(v)) for v in box)
+            inside = scene.image[y0:y1, x0:x1].reshape(-1, 3).astype(int)
+            own = (inside[:, label] > 150) & (np.delete(inside, label, 1) < 110).all(1)
+            if layout != "free" or own.mean() > 0.9:  # nothing lies over a tile in the other layouts
+                assert own.mean() > 0.8
+                seen += 1
+    assert seen >= 10
+
+
+def test_scenes_are_repeatable_and_use_only_the_photos_given() -> None:
+    photos = drawn_photos()
+    trained_on, held_out = split_held_out(photos, 0.25, 0)
+    makers = [SceneMaker(photos, indices, NAMES[:2]) for indices in (trained_on, held_out)]
+    rngs = [np.random.default_rng(3) for _ in range(2)]
+    for _ in range(30):
+        scenes = [maker.compose(rng, 64) for maker, rng in zip(makers, rngs, strict=True)]
+        assert not set(scenes[0].sources) & set(scenes[1].sources)
+        assert set(scenes[1].sources) <= set(held_out.tolist())
+    a, b = (makers[0].compose(np.random.default_rng(9), 64) for _ in range(2))
+    np.testing.assert_array_equal(a.image, b.image)
+    np.testing.assert_array_equal(a.boxes_xyxy, b.boxes_xyxy)
+
+
+def test_boxes_over_the_whole_photo_are_left_out_and_wrong_names_refused() -> None:
+    photos = drawn_photos()
+    whole = dataclasses.replace(photos, boxes_xyxy=np.tile(np.array([0, 0, 64, 64], np.float32), (80, 1)))
+    with pytest.raises(DataError, match="No usable photos"):
+        SceneMaker(whole, np.arange(80), NAMES[:2])
+    with pytest.raises(DataError, match="no class called unicorn"):
+        SceneMaker(photos, np.arange(80), ("unicorn",))
+
+
+# --- matching ---------------------------------------------------------------------------------------------------------
+
+
+def test_matching_and_losses_equal_the_published_criterion() -> None:
+    """facebookresearch/detr at 29901c51: matcher and criterion on the last layer's outputs for a batch of two."""
+    facts = json.loads((REFERENCE / "detr_resnet50_loss.json").read_text())
+    with np.load(REFERENCE / "detr_resnet50_loss.npz") as file:
+        logits = torch.from_numpy((file["mean"] + file["deviation"] * file["step"]).astype(np.float32))
+        boxes = torch.from_numpy(file["boxes"])
+    targets = [Target(torch.tensor(t["labels"]), torch.tensor(t["boxes"])) for t in facts["targets"]]
+    for (queries, objects), wanted in zip(match(logits, boxes, targets), facts["match"], strict=True):
+        assert [queries.tolist(), objects.tolist()] == wanted
+    losses = layer_losses(logits, boxes, targets)
+    for ours, theirs in (("class", "loss_ce"), ("box", "loss_bbox"), ("giou", "loss_giou")):
+        assert float(losses[ours]) == pytest.approx(facts["losses"][theirs], abs=1e-5)
+
+
+def test_giou_known_answers() -> None:
+    a = torch.tensor([0.0, 0.0, 2.0, 2.0])
+    assert float(giou(a, a)) == pytest.approx(1.0)
+    assert float(giou(a, torch.tensor([1.0, 0.0, 3.0, 2.0]))) == pytest.approx(1 / 3)
+    assert float(giou(a, torch.tensor([4.0, 0.0, 6.0, 2.0]))) == pytest.approx(-1 / 3)  # hull 12, union 8
+    boxes = torch.rand(5, 4)
+    torch.testing.assert_close(to_cxcywh(to_xyxy(boxes)), boxes)
+
+
+def test_perfect_answers_cost_least_and_empty_pictures_are_fine() -> None:
+    target = Target(torch.tensor([1]), torch.tensor([[0.5, 0.5, 0.2, 0.4]]))
+    nothing = Target(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
+    boxes = torch.full((2, 3, 4), 0.3)
+    boxes[0, 2] = target.boxes_cxcywh[0]
+    logits = torch.zeros(2, 3, 4)
+    logits[:, :, 3] = 20.0
+    logits[0, 2] = torch.tensor([0.0, 20.0, 0.0, 0.0])
+    assert match(logits, boxes, [target, nothing])[0][0].tolist() == [2]
+    losses = layer_losses(logits, boxes, [target, nothing])
+    assert all(float(value) == pytest.approx(0, abs=1e-5) for value in losses.values())
+    assert torch.isfinite(set_loss([(logits, boxes)], [nothing, nothing]))
+
+
+def test_groups_of_queries_are_matched_each_by_itself() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, boxes = torch.randn(2, 5, 4, generator=generator), torch.rand(2, 5, 4, generator=generator)
+    targets = [
+        Target(torch.tensor([0, 2]), torch.rand(2, 4, generator=generator)),
+        Target(torch.tensor([1]), torch.rand(1, 4, generator=generator)),
+    ]
+    once = set_loss([(logits, boxes)], targets)
+    twice = set_loss([(torch.cat([logits, logits], 1), torch.cat([boxes, boxes], 1))], targets, groups=2)
+    torch.testing.assert_close(once, twice)
+
+
+# --- measures ---------------------------------------------------------------------------------------------------------
+
+
+def test_top_k_and_classes_known_answers() -> None:
+    logits = np.array([[3.0, 2, 1], [1, 2, 3], [2, 3, 1], [3, 1, 2]])
+    labels = np.array([0, 0, 1, 1])
+    assert evaluate.top_k(logits, labels, 1) == 0.5
+    assert evaluate.top_k(logits, labels, 2) == 0.5
+    assert evaluate.top_k(logits, labels, 3) == 1.0
+    each = evaluate.per_class(logits, labels)
+    assert each[:2].tolist() == [0.5, 0.5]
+    assert np.isnan(each[2])
+
+
+def test_calibration_known_answers() -> None:
+    sure = np.tile(np.log([0.8, 0.2]), (10, 1))
+    labels = np.array([0] * 8 + [1] * 2)
+    assert evaluate.calibration_error(sure, labels) == pytest.approx(0, abs=1e-9)
+    assert evaluate.calibration_error(sure, np.zeros(10, int)) == pytest.approx(0.2)
+    assert evaluate.fit_temperature(sure * 2.5, labels) == pytest.approx(2.5, abs=1e-3)
+
+
+def test_unsure_threshold_is_the_least_that_holds_the_precision() -> None:
+    confidence = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
+    right = np.array([True, True, False, True, False])
+    assert evaluate.unsure_threshold(confidence, right, 0.75) == 0.6
+    assert evaluate.unsure_threshold(confidence, right, 0.9) == 0.8
+    assert evaluate.unsure_threshold(confidence, ~right, 0.9) == 1.0
+
+
+def test_average_precision_known_answers() -> None:
+    truth = Truth(np.array([0, 0]), np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]]))
+    perfect = Found(truth.labels, np.array([0.9, 0.8]), truth.boxes_xyxy)
+    assert evaluate.average_precision([perfect], [truth], 2)["mAP"] == pytest.approx(1.0)
+    half = Found(np.array([0]), np.array([0.9]), truth.boxes_xyxy[:1])
+    assert evaluate.average_precision([half], [truth], 2)["mAP50"] == pytest.approx(51 / 101)  # recalls 0, 0.01 .. 0.5
+    shifted = Found(np.array([0, 0]), np.array([0.9, 0.8]), truth.boxes_xyxy + np.array([0, 0, 0, 3]))  # IoU 10 / 13
+    results = evaluate.average_precision([shifted], [truth], 2)
+    assert results["mAP50"] == results["mAP75"] == pytest.approx(1.0)
+    assert results["mAP"] == pytest.approx(0.6)  # 0.50 to 0.75
+    first_wrong = Found(
+        np.array([0, 0, 0]), np.array([0.95, 0.9, 0.8]), np.concatenate([[[50.0, 50, 60, 60]], truth.boxes_xyxy])
+    )
+    assert evaluate.average_precision([first_wrong], [truth], 2)["mAP50"] == pytest.approx(2 / 3)
+    doubled = Found(np.array([0, 0]), np.array([0.9, 0.8]), truth.boxes_xyxy[[0, 0]])
+    assert evaluate.average_precision([doubled], [truth], 2)["mAP50"] == pytest.approx(51 / 101)
+    nothing = Found(np.zeros(0, int), np.zeros(0), np.zeros((0, 4)))
+    assert evaluate.average_precision([nothing], [truth], 2)["mAP50"] == 0.0
+
+
+def test_detection_threshold_wants_class_and_place() -> None:
+    truth = Truth(np.array([0, 1]), np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]]))
+    found = Found(np.array([0, 1, 1]), np.array([0.9, 0.6, 0.7]), truth.boxes_xyxy[[0, 1, 0]])
+    assert evaluate.detection_threshold([found], [truth], 0.9) == 0.9
+    assert evaluate.detection_threshold([found], [truth], 0.6) == 0.6
+
+
+# --- classification batches -------------------------------------------------------------------------------------------
+
+
+def test_augmented_photos_keep_their_range_and_follow_the_seed() -> None:
+    images = to_float(drawn_photos(8).images)
+    a, b, c = (augmented(images, Augment(), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    torch.testing.assert_close(a, b)
+    assert not torch.equal(a, c)
+    assert a.shape == images.shape
+    assert float(a.min()) >= 0 and float(a.max()) <= 1
+    still = augmented(images, Augment(least_area=1.0, aspect=1.0, colour=0.0), torch.Generator().manual_seed(3))
+    same = [
+        torch.allclose(x, y, atol=1e-5) or torch.allclose(x, y.flip(-1), atol=1e-5)
+        for x, y in zip(still, images, strict=True)
+    ]
+    assert all(same)  # only flips are left
+
+
+def test_mixing_keeps_the_sum_of_targets() -> None:
+    images, targets = torch.rand(6, 3, 16, 16), torch.eye(6)
+    for seed in range(6):
+        mixed_images, mixed_targets = mixed(images, targets, torch.Generator().manual_seed(seed))
+        assert mixed_images.shape == images.shape
+        torch.testing.assert_close(mixed_targets.sum(1), torch.ones(6))
+
+
+def test_training_pixels_equal_the_page_s_view() -> None:
+    """The network is trained and measured on what image.view gives it for a 64 px photo."""
+    from playground.image import Preprocess, view
+
+    photo = drawn_photos(1).images[0]
+    ours = normalised(to_float(photo[None]), SIDE)[0]
+    theirs = view(Image.fromarray(photo), Preprocess("crop", (SIDE, SIDE), 1.0, "bicubic")).pixels
+    np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-5)
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------------
+
+
+class Line:
+    """The smallest task: learn y = 3 x - 1 from noise-free points; `broken` gives a loss that is not a number."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.broken = broken
+
+    def build(self, size: int) -> nn.Module:
+        return nn.Linear(1, 1)
+
+    def fit(self, state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        return state
+
+    def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
+        return [(1.0, ["weight", "bias"])]
+
+    def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
+        x = torch.rand(count, 1, generator=generator)
+        return x, 3 * x - 1
+
+    def loss(self, model: nn.Module, batch: tuple[object, ...]) -> Tensor:
+        x, y = batch
+        return (model(x) - y).square().mean() / (0.0 if self.broken else 1.0)
+
+    def score(self, model: nn.Module, size: int) -> dict[str, float]:
+        return {"weight": float(model.weight)}
+
+
+SHORT = Settings(0.05, (Stage(0.5, 8, 16), Stage(1.0, 16, 8)), lr=0.05, weight_decay=0.0, bf16=False)
+
+
+def test_the_loop_learns_within_its_time(tmp_path: Path) -> None:
+    lines: list[str] = []
+    run = loop.train(Line(), SHORT, tmp_path / "state.safetensors", log=lines.append)
+    assert run.progress == 1.0
+    assert run.size == 16
+    assert float(run.ema.weight) == pytest.approx(3, abs=0.1)
+    assert float(run.ema.bias) == pytest.approx(-1, abs=0.1)
+
+
+def test_resuming_gives_the_same_weights_as_never_stopping(tmp_path: Path) -> None:
+    whole = Run(Line(), SHORT)
+    for _ in range(12):
+        whole.one_step()
+        whole.elapsed = 0.0
+    stopped = Run(Line(), SHORT)
+    for _ in range(5):
+        stopped.one_step()
+        stopped.elapsed = 0.0
+    stopped.save(tmp_path / "state.safetensors")
+    resumed = Run(Line(), dataclasses.replace(SHORT, seed=99))
+    resumed.resume(tmp_path / "state.safetensors")
+    assert resumed.step == 5
+    for _ in range(7):
+        resumed.one_step()
+        resumed.elapsed = 0.0
+    for name, value in whole.ema.state_dict().items():
+        torch.testing.assert_close(resumed.ema.state_dict()[name], value, rtol=0, atol=0)
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(resumed.model.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="The loss became"):
+        loop.train(Line(broken=True), SHORT, tmp_path / "state.safetensors", log=str)
+    assert not (tmp_path / "state.safetensors").exists()
+
+
+def test_a_damaged_or_foreign_state_is_refused(tmp_path: Path) -> None:
+    run = Run(Line(), SHORT)
+    run.save(tmp_path / "state.safetensors")
+    data = (tmp_path / "state.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(data[: len(data) // 2])
+    with pytest.raises(TrainingError, match="cannot be resumed"):
+        run.resume(tmp_path / "cut.safetensors")
+
+    class Other(Line):
+        def build(self, size: int) -> nn.Module:
+            return nn.Linear(2, 1)
+
+    with pytest.raises(TrainingError, match="cannot be resumed"):
+        Run(Other(), SHORT).resume(tmp_path / "state.safetensors")
+
+
+def test_saving_over_a_full_place_leaves_the_last_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(Line(), SHORT)
+    run.save(tmp_path / "state.safetensors")
+    before = (tmp_path / "state.safetensors").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop.os, "fsync", full)
+    run.one_step()
+    with pytest.raises(TrainingError, match="disk full"):
+        run.save(tmp_path / "state.safetensors")
+    assert (tmp_path / "state.safetensors").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(sys.argv[1]).parent))
+from test_training import Line, SHORT
+import dataclasses
+from playground.training import loop
+loop.train(Line(), dataclasses.replace(SHORT, minutes=5, save_every=0.02), Path(sys.argv[2]), log=print)
+"""
+
+
+def test_a_killed_run_resumes_from_a_whole_file(tmp_path: Path) -> None:
+    state = tmp_path / "state.safetensors"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, __file__, str(state)], cwd=Path(__file__).parent.parent)
+    try:
+        deadline = time.monotonic() + 120
+        while not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    run = Run(Line(), SHORT)
+    run.resume(state)
+    assert run.step > 0
+    assert np.isfinite(run.one_step())
+
+
+def test_growing_keeps_what_was_learned() -> None:
+    """Positions and relative tables are resampled; every other weight and its moments carry over exactly."""
+    photos = dataclasses.replace(drawn_photos(16), classes=EIGHTY)
+    for name in ("everyday-vit", "everyday-coatnet"):
+        recipe = recipes.find(name)
+
+        def build(size: int, recipe: recipes.Recipe = recipe) -> nn.Module:
+            return recipes.build(recipe, size)
+
+        task = Classification(photos, np.arange(16), np.arange(2), build, recipes.fit, Augment())
+        run = Run(task, Settings(1, (Stage(1.0, 32, 2),), lr=1e-3, weight_decay=0.05, bf16=False))
+        run.one_step()
+        before, moments = dict(run.model.named_parameters()), run._moments()
+        run.grow(48)
+        after, later = dict(run.model.named_parameters()), run._moments()
+        changed = {name for name in before if before[name].shape != after[name].shape}
+        assert changed == {n for n in before if n == "pos_embed" or n.endswith("relative_position_bias_table")}
+        assert all(torch.equal(before[n], after[n]) for n in before.keys() - changed)
+        assert {f"exp_avg/{n}" for n in before.keys() - changed} <= later.keys()
+        assert all(torch.equal(moments[k], later[k]) for k in later)
+        assert np.isfinite(run.one_step())
+
+
+# --- recipes and checkpoints ------------------------------------------------------------------------------------------
+
+
+def test_recipes_build_what_they_say() -> None:
+    assert [recipe.name for recipe in recipes.RECIPES if recipe.bundled] == [
+        "everyday-coatnet",
+        "everyday-vit",
+        "everyday-axial",
+        "everyday-detr",
+    ]
+    for recipe in recipes.RECIPES:
+        model = recipes.build(recipe, recipe.size, training=False).eval()
+        count = sum(p.numel() for p in model.parameters())
+        assert 1e6 < count < 5e6, "half precision must stay under 10 MB"
+        with torch.inference_mode():
+            out = model(torch.zeros(1, 3, recipe.size, recipe.size))
+        shape = out["logits"].shape if isinstance(out, dict) else out.shape
+        assert shape == ((1, 25, 21) if isinstance(out, dict) else (1, 80))
+        assert recipe.stages[-1].until == 1.0
+    with pytest.raises(ValueError, match="no recipe called"):
+        recipes.find("../everyday-vit")
+
+
+def test_a_detector_starts_from_a_classifier_and_loses_its_spare_queries() -> None:
+    recipe, other = recipes.find("everyday-detr"), recipes.find("everyday-resnet")
+    assert isinstance(recipe, recipes.DetectorRecipe)
+    given = recipes.build(other, 64).state_dict()
+    model = recipes.build(recipe, 128)
+    model.load_state_dict(recipes.backbone_state(given, model))
+    torch.testing.assert_close(model.backbone.layer1[0].conv1.weight, given["layer1.0.conv1.weight"])
+    small = recipes.build(recipe, 128, training=False)
+    small.load_state_dict(recipes.without_groups(model.state_dict(), 25))
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.eval()(pixels)["logits"], small.eval()(pixels)["logits"])
+    with pytest.raises(ValueError, match="another network"):
+        recipes.backbone_state({"conv1.weight": torch.zeros(1)}, model)
+
+
+def test_a_detector_learns_from_scenes() -> None:
+    """A few steps of the real recipe lower the loss on scenes; detections come back in pixels."""
+    recipe = recipes.find("everyday-detr")
+    assert isinstance(recipe, recipes.DetectorRecipe)
+    maker = SceneMaker(drawn_photos(), np.arange(80), NAMES[:3])
+    held = [maker.compose(np.random.default_rng(0), 64) for _ in range(4)]
+    task = Detection(maker, held, lambda size: recipes.build(recipe, size), recipe.groups)
+    run = Run(task, Settings(10, (Stage(1.0, 64, 4),), lr=1e-3, weight_decay=0.0, warmup=0.001, bf16=False))
+    losses = [run.one_step() for _ in range(25)]
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+    answers = detections(run.ema, held, "cpu")
+    assert answers[0].boxes_xyxy.shape == (25, 4)
+    assert answers[0].boxes_xyxy.min() >= 0 and answers[0].boxes_xyxy.max() <= 64
+
+
+def test_half_precision_refuses_what_does_not_fit() -> None:
+    assert halved({"a": torch.tensor([1.5]), "n": torch.tensor(3)})["a"].dtype == torch.float16
+    with pytest.raises(TrainingError, match="half precision"):
+        halved({"a": torch.tensor([1e6])})
+
+
+def test_a_published_checkpoint_is_a_valid_card_and_loads(tmp_path: Path) -> None:
+    recipe = recipes.find("everyday-axial")
+    model = recipes.build(recipe, 64)
+    write_weights(tmp_path / "model.safetensors", model.state_dict())
+    each = np.linspace(0, 1, 80)
+    classes = tuple(f"class {i}" for i in range(80))
+    metrics = {"top-1": 12.345, "top-5": 30.0}
+    publish(recipe, tmp_path, metrics, each, classes, 1.1, 0.4, {"data": "drawn", "seed": 0})
+    card = Card.from_json((tmp_path / "card.json").read_text())
+    assert card.name == recipe.name
+    assert card.metrics[0].value == 12.35 or card.metrics[0].value == 12.34
+    assert card.size_bytes == (tmp_path / "model.safetensors").stat().st_size
+    assert "class 79 100" in (tmp_path / "README.md").read_text()
+    loaded = load_weights(recipe, tmp_path / "model.safetensors")
+    torch.testing.assert_close(loaded.fc.weight, model.fc.weight, atol=1e-3, rtol=1e-2)
+    with pytest.raises(TrainingError, match="train everyday-vit first"):
+        load_weights(recipes.find("everyday-vit"), tmp_path / "model.safetensors")
+
+
+def test_the_command_trains_measures_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = dataclasses.replace(drawn_photos(60), classes=EIGHTY)
+    for split in ("train", "val"):
+        write_everyday(tmp_path / "data", photos, split)
+    where = ["--data", str(tmp_path / "data"), "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
+    assert command.main(["everyday-axial", "--minutes", "0.02", *where]) == 0
+    card = Card.from_json((tmp_path / "out" / "everyday-axial" / "card.json").read_text())
+    assert {metric.name for metric in card.metrics} >= {"top-1", "top-5", "calibration error"}
+    assert command.main(["everyday-axial", "--measure", *where]) == 0
+    again = Card.from_json((tmp_path / "out" / "everyday-axial" / "card.json").read_text())
+    assert again == card
+    capsys.readouterr()
+    for wrong, sentence in (
+        (["everyday-vit", "--measure", *where], "no card yet"),
+        (["everyday-nothing", *where], "no recipe called"),
+        (["everyday-axial", "--minutes", "-1", *where], "--minutes must be above 0"),
+        (["everyday-axial", "--data", str(tmp_path / "none")], "does not exist"),
+    ):
+        assert command.main(wrong) == 2
+        told = capsys.readouterr().err.strip()
+        assert sentence in told
+        assert "\n" not in told
+
+
+CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+
+
+@pytest.mark.parametrize("name", [recipe.name for recipe in recipes.RECIPES if recipe.bundled])
+def test_a_sample_of_each_card_s_claim_is_measured_again(
+    name: str, photos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """On every tenth validation photo (300 scenes) the weights score within what so small a sample can differ."""
+    recipe = recipes.find(name)
+    card = Card.from_json((CHECKPOINTS / name / "card.json").read_text())
+    model = load_weights(recipe, CHECKPOINTS / name / "model.safetensors")
+    validation = load(photos, "val", tmp_path_factory.getbasetemp() / "cache")
+    claimed = {metric.name: metric.value for metric in card.metrics}
+    if isinstance(recipe, recipes.DetectorRecipe):
+        maker, rng = SceneMaker(validation, np.arange(len(validation)), recipe.names), np.random.default_rng(4)
+        scenes = [maker.compose(rng, recipe.size) for _ in range(300)]
+        found = detections(model, scenes, "cpu")
+        truths = [Truth(scene.labels, scene.boxes_xyxy) for scene in scenes]
+        measured = 100 * evaluate.average_precision(found, truths, len(recipe.names))["mAP50"]
+        assert measured == pytest.approx(claimed["mAP50"], abs=8)
+        return
+    from playground.training.classify import predict_logits
+
+    chosen = np.arange(0, len(validation), 10)
+    logits = predict_logits(model, validation.images, chosen, recipe.size, "cpu").numpy()
+    for measure, k in (("top-1", 1), ("top-5", 5)):
+        assert 100 * evaluate.top_k(logits, validation.labels[chosen], k) == pytest.approx(claimed[measure], abs=7)
