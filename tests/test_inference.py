@@ -68,9 +68,9 @@ def counting(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
     seen: list[str] = []
 
     def counted(family: Family) -> Family:
-        def trace(model: torch.nn.Module, view: View, card: Card, device: torch.device) -> Trace:
+        def trace(model: torch.nn.Module, view: View, card: Card, device: torch.device, graph: bool) -> Trace:
             seen.append(card.name)
-            return family.trace(model, view, card, device)
+            return family.trace(model, view, card, device, graph)
 
         return replace(family, trace=trace)
 
