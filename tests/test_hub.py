@@ -40,7 +40,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]
         monkeypatch.setattr(hub, "ENDPOINT", server.url)
         monkeypatch.setattr(hub, "CACHE", tmp_path / "cache")
         monkeypatch.setattr(hub, "PAUSES", (0.01, 0.01))
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", False)  # as a stranger's machine is
         monkeypatch.setattr("huggingface_hub.file_download.time", SimpleNamespace(sleep=lambda seconds: None))
         yield server
 
@@ -62,6 +62,14 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 # working
+
+
+def test_nothing_is_asked_of_the_hub_but_the_file(served: FakeHub, whole: bytes) -> None:
+    served.put(NAME, whole)
+    load(find(NAME), build)
+    repo = find(NAME).repo
+    assert served.asked
+    assert all(path.startswith(f"/{repo}/resolve/") for _, path, _ in served.asked)
 
 
 def test_a_hub_model_arrives_with_progress_and_is_kept(served: FakeHub, whole: bytes, state: dict[str, Tensor]) -> None:

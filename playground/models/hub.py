@@ -65,6 +65,7 @@ def fetch(card: Card, progress: Progress | None = None) -> Path:
         found = try_to_load_from_cache(str(card.repo), filename, cache_dir=CACHE, revision=revision)
         if isinstance(found, str):
             return Path(found)
+    hub_constants.HF_HUB_DISABLE_TELEMETRY = True  # nothing is asked of the hub but the file
     for filename, revision in places(card):
         with _said_plainly(card):
             try:
