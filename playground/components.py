@@ -15,14 +15,12 @@ from typing import Any
 import gradio as gr
 import plotly.graph_objects as go
 from gradio.data_classes import ImageData
-from pydantic import field_validator
 
 from playground import image
 from playground.texts import say
 
 STATIC = Path(__file__).parent / "static"
 BUNDLE_URL = f"plotly/{importlib.metadata.version('plotly')}/plotly.min.js"
-MOST_DATA_ADDRESS = 1_000_000
 
 
 @contextmanager
@@ -42,32 +40,11 @@ def sentences() -> Iterator[None]:
         raise gr.Error(say("error_ours"), title=say("error_title"), print_exception=False) from error
 
 
-class PictureData(ImageData):
-    """An uploaded file; addresses on the web are refused before anything is fetched."""
-
-    @field_validator("path", "url")
-    @classmethod
-    def _no_address(cls, value: str | None) -> str | None:
-        # `url` is filled by Gradio's own page with this server's address and never fetched; `path` would be.
-        if value is not None and len(value) > MOST_DATA_ADDRESS:
-            raise gr.Error(say("error_too_long"), title=say("error_title"), print_exception=False)
-        return value
-
-    @field_validator("path")
-    @classmethod
-    def _no_fetch(cls, value: str | None) -> str | None:
-        if value is not None and value.strip().lower().startswith(("http:", "https:", "ftp:", "data:", "//")):
-            raise gr.Error(say("error_address"), title=say("error_title"), print_exception=False)
-        return value
-
-
 class ModelImage(gr.Image):
     """A picture field whose uploads go through `image.read`: handlers get an `image.Picture`, or None when empty.
 
-    A file that cannot be read becomes one sentence on the page.
+    A file that cannot be read becomes one sentence on the page; an address on the web is refused, never fetched.
     """
-
-    data_model = PictureData
 
     def __init__(
         self,
@@ -108,6 +85,13 @@ class ModelImage(gr.Image):
     def get_config(self, cls: type | None = None) -> dict[str, Any]:
         """Return what the browser needs: all settings of Gradio's own picture field."""
         return super().get_config(gr.Image)
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
+        """Take an uploaded file into the cache; Gradio would fetch an address on the web here, without a limit."""
+        if str(url_or_file_path).strip().lower().startswith(("http:", "https:", "ftp:", "//")):
+            with sentences():
+                raise ValueError(say("error_address"))
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
 
     def preprocess(self, payload: ImageData | None) -> image.Picture | None:
         """Return the upload as an upright sRGB picture; raises gr.Error with one sentence."""

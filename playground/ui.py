@@ -6,7 +6,7 @@ from typing import TypeAlias
 import gradio as gr
 
 from playground.tabs import TABS
-from playground.tabs.controls import build_panel
+from playground.tabs.controls import KEEP, build_panel
 from playground.tabs.endpoints import build_endpoints
 from playground.texts import say
 
@@ -67,5 +67,6 @@ def build() -> Page:
                 for tab in TABS:
                     with gr.Tab(say(tab.key), id=tab.key):
                         tab.build(panel)
+        page.load(None, panel.picture, None, js=KEEP, api_visibility="private")
         build_endpoints()
     return page

@@ -23,6 +23,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BODY_LIMIT = 1_000_000  # bytes of a request that is no upload; uploads have Gradio's max_file_size
 CALL = re.compile(r"/gradio_api/(?:run|api|call|call/v2)/([^/]+)/?")
+CALLS = ("/gradio_api/run/", "/gradio_api/api/", "/gradio_api/call/", "/gradio_api/queue/join")
 HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -49,47 +50,62 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        started = False
-
-        async def send_safely(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
-        call = CALL.fullmatch(scope["path"])
-        if call and scope["method"] == "POST" and call[1] not in self.names:
-            await _refuse(404, say("error_route"), send_safely)
+        calls = scope["method"] == "POST" and scope["path"].startswith(CALLS)
+        named = CALL.fullmatch(scope["path"])
+        if calls and named and named[1] not in self.names:
+            await _refuse(404, say("error_route"), send)
             return
-        if scope["method"] not in ("POST", "PUT", "PATCH") or _is_upload(scope):
-            await self.app(scope, receive, send_safely)
+        limit = None if scope["method"] == "GET" or _is_upload(scope) else self.limit
+        if limit is not None and _length(scope) > limit:
+            await _refuse(413, say("error_body", limit=limit // 1_000_000), send)
             return
-        if _length(scope) > self.limit:
-            await _refuse(413, say("error_body", limit=self.limit // 1_000_000), send_safely)
-            return
-
-        held = 0
-
-        async def receive_bounded() -> Message:
-            nonlocal held
-            message = await receive()
-            held += len(message.get("body", b""))
-            if held > self.limit:
-                raise _TooLarge
-            return message
-
+        watched = _Watched(receive, send, limit)
         try:
-            await self.app(scope, receive_bounded, send_safely)
+            await self.app(scope, watched.receive, watched.send)
         except _TooLarge:
-            if not started:
-                await _refuse(413, say("error_body", limit=self.limit // 1_000_000), send_safely)
+            pass
+        except (KeyError, IndexError):  # Gradio looks an unknown function up and does not find it
+            if watched.started or not calls:
+                raise
+            await _refuse(404, say("error_route"), send)
+        if watched.over and not watched.started:
+            await _refuse(413, say("error_body", limit=self.limit // 1_000_000), send)
 
 
 class _TooLarge(Exception):
-    """A body without a stated length grew past the limit."""
+    """A body that does not state its length grew past the limit."""
+
+
+class _Watched:
+    """One request: counts what comes in, adds the headers to what goes out, and is silent once the body is too large."""
+
+    def __init__(self, receive: Receive, send: Send, limit: int | None) -> None:
+        self._receive, self._send, self._limit = receive, send, limit
+        self._held = 0
+        self.started = False
+        self.over = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._held += len(message.get("body", b""))
+        if self._limit is not None and self._held > self._limit:
+            self.over = True
+            raise _TooLarge
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.over and not self.started:
+            return  # whatever the app makes of the broken body, the answer is 413
+        if message["type"] == "http.response.start":
+            self.started = True
+            _add_headers(message)
+        await self._send(message)
+
+
+def _add_headers(start: Message) -> None:
+    headers = MutableHeaders(scope=start)
+    for name, value in HEADERS.items():
+        headers[name] = value
 
 
 def bundle_route(url: str, path: Path) -> Route:
@@ -135,5 +151,7 @@ def _length(scope: Scope) -> int:
 async def _refuse(status: int, text: str, send: Send) -> None:
     body = json.dumps({"error": text}, ensure_ascii=False).encode()
     headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    _add_headers(start)
+    await send(start)
     await send({"type": "http.response.body", "body": body})

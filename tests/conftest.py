@@ -1,5 +1,6 @@
 """What every test may use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,12 @@ def photos(request: pytest.FixtureRequest) -> Path:
     if folder is None:
         pytest.skip("needs the Everyday photos: python -m pytest --data FOLDER")
     return folder
+
+
+@pytest.fixture(scope="session")
+def page() -> Iterator[str]:
+    """The address of the running app, started once for all tests that need a server."""
+    from serving import running
+
+    with running() as address:
+        yield address

@@ -14,6 +14,9 @@ from playground.models.card import Card
 from playground.tabs.examples import build_gallery, first_photo, pick
 from playground.texts import say
 
+# The browser remembers the last good picture and puts it back when a file cannot be read.
+KEEP = "(picture) => { if (picture) window.__pgPicture = picture; }"
+PUT_BACK = "(picture) => window.__pgPicture ?? picture"
 TASKS = ("classification", "detection", "panoptic", "features")
 
 
@@ -116,7 +119,9 @@ def build_panel(page: gr.Blocks) -> Panel:
     family.input(pick_family, family, model, show_progress="hidden", queue=False, api_visibility="private")
     chosen = gallery.choose(pick, None, picture, show_progress="hidden", api_visibility="private")
     read = picture.input(readable, picture, None, show_progress="hidden", api_visibility="private")
-    _keep_last(picture, page.load, chosen.success, read)
+    for good in (chosen, read):
+        good.success(None, picture, None, js=KEEP, api_visibility="private")
+    read.failure(None, picture, picture, js=PUT_BACK, api_visibility="private")
     return Panel(page, picture, model, (partial(gr.on, [page.load, model.change]), chosen.success, read.success))
 
 
@@ -131,12 +136,3 @@ def _first(family: Any) -> str | None:
 
 def readable(picture: Picture | None) -> None:
     """Do nothing: the field itself reads the picture, and fails with a sentence where it cannot."""
-
-
-def _keep_last(picture: ModelImage, load: Callable[..., Any], chosen: Callable[..., Any], read: Any) -> None:
-    """Remember the last good picture in the browser, and put it back when a file cannot be read."""
-    keep = "(picture) => { if (picture) window.__pgPicture = picture; }"
-    back = "(picture) => window.__pgPicture ?? picture"
-    for good in (load, chosen, read.success):
-        good(None, picture, None, js=keep, api_visibility="private")
-    read.failure(None, picture, picture, js=back, api_visibility="private")

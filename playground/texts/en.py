@@ -83,8 +83,6 @@ TEXTS = {
     "error_title": "That did not work",
     "error_ours": "Something went wrong on our side; your picture and settings are still here, please try again.",
     "error_address": "Send the picture as a file, not as a web address.",
-    "error_too_long": "That is too long to be a picture file.",
-    "error_busy": "Many people are waiting; please try again in a minute.",
     "error_body": "The request is larger than {limit} MB.",
     "error_route": "There is no such API name; /gradio_api/info lists them.",
 }

@@ -1,0 +1,193 @@
+"""Maps of all heads side by side, one layer at a time, played in the browser without asking the server."""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from playground.figures.overlay import MARK
+from playground.figures.scales import RISING, levels, palette
+from playground.figures.theme import QUIET, clear, figure, plain
+
+ACROSS = 6  # most tiles side by side
+TALL = 150  # CSS pixels of a tile, at most
+CONTROLS = 84  # CSS pixels below the tiles
+SIDE = 96  # pixels of a tile's longer side in the picture that travels, at least, unless the grid has more
+MOST = 112  # and at most
+GAP = 0.06  # between tiles, as a share of one
+NOTHING = 255  # the place in the palette that is not drawn
+PAUSE = 700  # milliseconds a layer while playing
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """The maps of one layer's heads, [heads, rows, cols], none below 0, and its name."""
+
+    name: str
+    maps: np.ndarray
+
+
+def panels(layers: Sequence[Layer], active: int, head: int | None, alt: str, shared: bool = True) -> go.Figure:
+    """Draw the heads of the active layer as tiles; a slider and a play button walk through the layers.
+
+    shared: one scale for all tiles of all layers, by the square root of the value so that faint maps can be seen
+    beside strong ones; else each tile from its own least to its own greatest value. A click gives a tile as
+    [row, col] among tiles `across` side by side.
+    """
+    most = max(layer.maps.shape[0] for layer in layers)
+    side_by_side, deep = across(most), -(-most // across(most))
+    tile = _tile(layers[active].maps.shape[1:])
+    gap = max(2, round(GAP * max(tile)))
+    step = (tile[0] + gap, tile[1] + gap)  # (rows, cols)
+    top = max(float(layer.maps.max()) for layer in layers) if shared else None
+
+    def drawn(layer: Layer) -> list[Any]:
+        return [_image(layer.maps, tile, gap, side_by_side, deep, top), _numbers(layer, step, side_by_side)]
+
+    frames = [go.Frame(name=str(i), data=drawn(layer), traces=[0, 1]) for i, layer in enumerate(layers)]
+    width, height = side_by_side * step[1] - gap, deep * step[0] - gap
+    axis = {"visible": False, "fixedrange": True, "constrain": "domain"}
+    layout = {
+        "xaxis": {**axis, "range": [0, width], "constraintoward": "left"},
+        "yaxis": {**axis, "range": [height, 0], "scaleanchor": "x", "constraintoward": "top"},
+        "shapes": _chosen(head, layers[active].maps.shape[0], tile, step, side_by_side),
+        "margin": {"l": 0, "r": 0, "t": 0, "b": CONTROLS, "pad": 0},
+        "sliders": [_slider([plain(layer.name) for layer in layers], active)],
+        "updatemenus": [_player()],
+        "hovermode": "closest",
+    }
+    tall = round(deep * TALL * min(1.0, tile[0] / tile[1])) + CONTROLS
+    made = figure([*drawn(layers[active]), _pointer(most, step, side_by_side)], layout, alt, tall)
+    made.layout.meta = {"alt": alt, "aspect": width / height, "below": CONTROLS}
+    made.frames = frames
+    return made
+
+
+def across(heads: int) -> int:
+    """Return how many tiles stand side by side."""
+    return heads if heads <= ACROSS else next(n for n in (ACROSS, 5, 4, ACROSS) if heads % n == 0 or n == 4)
+
+
+def _tile(grid: tuple[int, ...]) -> tuple[int, int]:
+    """Return (rows, cols) of a tile in pixels: a whole multiple of the grid where it is small."""
+    rows, cols = grid
+    if max(rows, cols) > MOST:
+        scale = MOST / max(rows, cols)
+        return max(1, round(rows * scale)), max(1, round(cols * scale))
+    times = -(-SIDE // max(rows, cols)) if max(rows, cols) < SIDE else 1
+    return rows * times, cols * times
+
+
+def _image(
+    maps: np.ndarray, tile: tuple[int, int], gap: int, side_by_side: int, deep: int, top: float | None
+) -> go.Image:
+    """Return the tiles as one PNG of 256 colours with clear gaps."""
+    rows, cols = tile
+    canvas = np.full((deep * (rows + gap) - gap, side_by_side * (cols + gap) - gap), NOTHING, dtype=np.uint8)
+    for head, values in enumerate(maps):
+        if top is None:
+            small = levels(values, float(values.min()), float(values.max()))
+        else:
+            small = levels(np.sqrt(np.clip(values, 0, None)), 0.0, math.sqrt(max(top, 0.0)))
+        small = np.minimum(small, NOTHING - 1)
+        down = (np.arange(rows) * small.shape[0]) // rows
+        along = (np.arange(cols) * small.shape[1]) // cols
+        y, x = (head // side_by_side) * (rows + gap), (head % side_by_side) * (cols + gap)
+        canvas[y : y + rows, x : x + cols] = small[np.ix_(down, along)]
+    picture = Image.fromarray(canvas)
+    picture.putpalette(palette(RISING).tobytes())  # a grey picture becomes one of 256 colours
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True, transparency=NOTHING)
+    source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return go.Image(source=source, x0=0.5, y0=0.5, dx=1, dy=1, hoverinfo="skip")
+
+
+def _numbers(layer: Layer, step: tuple[int, int], side_by_side: int) -> go.Scatter:
+    heads = range(layer.maps.shape[0])
+    return go.Scatter(
+        x=[(head % side_by_side) * step[1] for head in heads],
+        y=[(head // side_by_side) * step[0] for head in heads],
+        text=[f" {head + 1}" for head in heads],
+        mode="text",
+        textposition="bottom right",
+        textfont={"color": "#FFFFFF", "size": 12, "shadow": "0 0 3px #000, 0 0 3px #000"},
+        hoverinfo="skip",
+    )
+
+
+def _pointer(heads: int, step: tuple[int, int], side_by_side: int) -> go.Heatmap:
+    """Return what hears the clicks: one clear cell a tile."""
+    deep = -(-heads // side_by_side)
+    said = [[f"Head {row * side_by_side + col + 1}" for col in range(side_by_side)] for row in range(deep)]
+    return go.Heatmap(
+        z=np.zeros((deep, side_by_side), dtype=np.uint8),
+        x0=step[1] / 2,
+        dx=step[1],
+        y0=step[0] / 2,
+        dy=step[0],
+        text=said,
+        hoverinfo="text",
+        opacity=0,
+        showscale=False,
+    )
+
+
+def _chosen(
+    head: int | None, heads: int, tile: tuple[int, int], step: tuple[int, int], side_by_side: int
+) -> list[dict[str, object]]:
+    if head is None or head >= heads:
+        return []
+    y, x = (head // side_by_side) * step[0], (head % side_by_side) * step[1]
+    box = {"type": "rect", "x0": x, "x1": x + tile[1], "y0": y, "y1": y + tile[0], "layer": "above"}
+    return [{**box, "line": {"color": MARK, "width": 3}}]
+
+
+def _slider(names: list[str], active: int) -> dict[str, object]:
+    go_there = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
+    return {
+        "active": active,
+        "steps": [{"label": name, "method": "animate", "args": [[str(i)], go_there]} for i, name in enumerate(names)],
+        "x": 0,
+        "xanchor": "left",
+        "len": 1,
+        "y": 0,
+        "yanchor": "top",
+        "pad": {"t": 4, "b": 0, "l": 92, "r": 8},
+        "ticklen": 0,
+        "minorticklen": 0,
+        "tickwidth": 0,
+        "font": {"color": "rgba(0,0,0,0)", "size": 1},
+        "currentvalue": {"font": {"color": QUIET, "size": 14}, "xanchor": "left", "offset": 8},
+        "bgcolor": clear(QUIET, 0.35),
+        "activebgcolor": QUIET,
+        "bordercolor": clear(QUIET, 0.35),
+        "borderwidth": 0,
+    }
+
+
+def _player() -> dict[str, object]:
+    playing = {"mode": "immediate", "fromcurrent": True, "frame": {"duration": PAUSE, "redraw": True}}
+    still = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
+    return {
+        "type": "buttons",
+        "direction": "right",
+        "showactive": False,
+        "x": 0,
+        "xanchor": "left",
+        "y": 0,
+        "yanchor": "top",
+        "pad": {"t": 22, "l": 0, "r": 0, "b": 0},
+        "bgcolor": clear(QUIET, 0.18),
+        "bordercolor": clear(QUIET, 0.35),
+        "font": {"size": 14},
+        "buttons": [
+            {"label": "▶", "method": "animate", "args": [None, {**playing, "transition": {"duration": 0}}]},
+            {"label": "❚❚", "method": "animate", "args": [[None], still]},
+        ],
+    }

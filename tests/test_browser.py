@@ -1,0 +1,210 @@
+"""The page in a real browser: first answer, uploads, models, threshold, bad files, widths and themes."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gradio.media import MEDIA_ROOT
+
+from playground.models import catalogue
+
+playwright = (
+    pytest.importorskip("playwright.sync_api")
+    if not os.environ.get("CI")
+    else __import__("playwright.sync_api", fromlist=["sync_api"])
+)
+from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PHOTOS = Path(MEDIA_ROOT) / "images"
+DETECTOR = next((card for card in catalogue.bundled() if card.task == "detection"), None)
+DESKTOP, PHONE = {"width": 1280, "height": 850}, {"width": 390, "height": 844}
+PLOT = "#pg-view .main-svg"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists() and not os.environ.get("CI"):
+        pytest.skip("needs Debian's Chromium: apt-get install chromium")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One visitor with the page open and its first answer there; collects what must not happen."""
+
+    def __init__(
+        self, browser: Browser, address: str, viewport: dict[str, int] = DESKTOP, theme: str = "light"
+    ) -> None:
+        self.context = browser.new_context(viewport=viewport, color_scheme=theme)  # type: ignore[arg-type]
+        self.tab: Page = self.context.new_page()
+        self.faults: list[str] = []
+        self.asked: list[str] = []
+        self.tab.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
+        self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.tab.on("request", lambda request: self.asked.append(request.url))
+        self.tab.goto(address)
+        expect(self.tab.locator(PLOT).first).to_be_visible(timeout=30_000)
+
+    def headline(self) -> str:
+        return self.tab.locator("#pg-headline").inner_text()
+
+    def runs(self) -> int:
+        """How many questions to a model this visitor has sent."""
+        return sum("/queue/join" in url for url in self.asked)
+
+    def upload(self, path: Path) -> None:
+        self.tab.set_input_files("#pg-picture input[type=file]", str(path))
+
+    def choose_family(self, title: str) -> None:
+        self.tab.locator("#pg-family label", has_text=title).click()
+
+    def set_slider(self, field: str, value: str) -> None:
+        number = self.tab.locator(f"#{field} input[type=number]")
+        number.fill(value)
+        number.press("Enter")
+
+
+@pytest.fixture
+def visit(chromium: Browser, page: str) -> Iterator[Visit]:
+    opened = Visit(chromium, page)
+    yield opened
+    opened.context.close()
+    assert opened.faults == []
+    assert [url for url in opened.asked if not url.startswith((page, "data:", "blob:"))] == []
+
+
+def test_the_page_opens_with_an_answer_and_asks_no_other_host(visit: Visit) -> None:
+    assert "being made" not in visit.headline()
+    expect(visit.tab.locator("#pg-facts")).to_contain_text("bundled")
+    assert visit.tab.locator("h1").count() == 1
+    assert "Best guesses" in (visit.tab.locator(".pg-plot").get_attribute("aria-label") or "")
+    assert sum("plotly.min.js" in url for url in visit.asked) == 1
+
+
+def test_uploading_a_photo_changes_the_answer(visit: Visit) -> None:
+    table = visit.tab.locator("#pg-table")
+    before = table.inner_text() or table.text_content()
+    visit.upload(PHOTOS / "tower.jpg")
+    expect(table).not_to_have_text(str(before))
+
+
+def test_an_example_can_be_chosen_with_the_keyboard(visit: Visit) -> None:
+    before = visit.tab.locator("#pg-picture img").get_attribute("src")
+    visit.tab.get_by_role("button", name="Lion").focus()
+    visit.tab.keyboard.press("Enter")
+    expect(visit.tab.locator("#pg-picture img")).not_to_have_attribute("src", str(before))
+
+
+def test_every_bundled_model_answers(visit: Visit) -> None:
+    for card in catalogue.bundled()[::-1]:
+        title = {"vit": "ViT", "coatnet": "CoAtNet", "axial": "Axial", "detr": "DETR"}[card.family]
+        visit.choose_family(title)
+        expect(visit.tab.locator("#pg-model input")).to_have_value(re.compile(re.escape(card.title)))
+        expect(visit.tab.locator("#pg-threshold")).to_be_visible(visible=card.task == "detection", timeout=15_000)
+        expect(visit.tab.locator("#pg-top-k")).to_be_visible(visible=card.task == "classification")
+
+
+def test_the_threshold_changes_the_boxes_without_asking_the_model_again(visit: Visit) -> None:
+    visit.choose_family("DETR")
+    threshold = visit.tab.locator("#pg-threshold")
+    expect(threshold).to_be_visible(timeout=15_000)
+    runs, time = visit.runs(), visit.tab.locator("#pg-facts dd").first.inner_text()
+    visit.set_slider("pg-threshold", "0.05")
+    expect(visit.tab.locator("#pg-headline")).to_contain_text(re.compile(r"\d+ objects? at 5 %|\d+ objects?\s+at 5 %"))
+    many = visit.tab.locator("#pg-view .scatterlayer .trace").count()
+    visit.set_slider("pg-threshold", "1")
+    expect(visit.tab.locator("#pg-headline")).to_contain_text("Nothing found at 100 %")
+    expect(visit.tab.locator("#pg-view .annotation")).to_have_count(0)
+    assert many > 0
+    assert visit.runs() == runs
+    assert visit.tab.locator("#pg-facts dd").first.inner_text() == time
+
+
+def test_the_number_of_classes_is_a_matter_of_drawing(visit: Visit) -> None:
+    runs = visit.runs()
+    visit.set_slider("pg-top-k", "3")
+    expect(visit.tab.locator("#pg-view .annotation")).to_have_count(2 * 3)
+    assert visit.runs() == runs
+
+
+def test_a_bad_file_gets_a_sentence_and_the_last_answer_stays(visit: Visit, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"this is no picture")
+    before, picture = visit.headline(), visit.tab.locator("#pg-picture img").get_attribute("src")
+    visit.upload(bad)
+    expect(visit.tab.locator(".toast-body")).to_contain_text("not a picture that can be read")
+    expect(visit.tab.locator("#pg-picture img")).to_have_attribute("src", str(picture))
+    assert visit.headline() == before
+    visit.upload(PHOTOS / "lion.jpg")
+    expect(visit.tab.locator("#pg-picture img")).to_have_attribute("src", re.compile("lion"))
+
+
+def test_a_model_that_cannot_be_had_leaves_the_page_working(visit: Visit) -> None:
+    before = visit.headline()
+    model = visit.tab.locator("#pg-model input")
+    model.click()
+    visit.tab.get_by_role("option").filter(has_text="Hub").first.click()
+    expect(visit.tab.locator(".toast-body")).to_be_visible(timeout=30_000)
+    assert visit.headline() == before
+    visit.choose_family("CoAtNet")
+    expect(visit.tab.locator("#pg-view .progress-text")).to_have_count(0, timeout=15_000)
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.png", "a'b\"c.png", "😀" * 20 + ".png"])
+def test_a_file_name_is_never_markup(visit: Visit, tmp_path: Path, name: str) -> None:
+    dialogs: list[str] = []
+    visit.tab.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    nasty = tmp_path / name
+    nasty.write_bytes((PHOTOS / "lion.jpg").read_bytes())
+    before = visit.tab.locator("#pg-picture img").get_attribute("src")
+    visit.upload(nasty)
+    expect(visit.tab.locator("#pg-picture img")).not_to_have_attribute("src", str(before))
+    assert dialogs == []
+
+
+def test_rapid_changes_end_with_the_newest(visit: Visit) -> None:
+    slider = visit.tab.locator("#pg-top-k input[type=range]")
+    slider.focus()
+    for key in ["ArrowRight"] * 5 + ["ArrowLeft"] * 8 + ["ArrowRight"] * 2:
+        slider.press(key)
+    expect(visit.tab.locator("#pg-view .annotation")).to_have_count(2 * 4)  # 5 + 5 - 8 + 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_overflows_and_plots_fit_in_both_themes(
+    chromium: Browser, page: str, viewport: dict[str, int], theme: str
+) -> None:
+    visit = Visit(chromium, page, viewport, theme)
+    tab = visit.tab
+    assert tab.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+    assert tab.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
+    text = tab.locator("#pg-view .annotation-text").first.evaluate("e => getComputedStyle(e).fill")
+    brightness = sum(int(part) for part in re.findall(r"\d+", text)[:3]) / 3
+    assert (brightness > 128) == (theme == "dark"), text
+    inside = "e => [e.querySelector('.main-svg').getBoundingClientRect().right, e.getBoundingClientRect().right]"
+    drawn, room = tab.locator(".pg-plot").evaluate(inside)
+    assert drawn <= room + 0.5
+    assert tab.locator("#pg-picture").bounding_box()["x"] >= 16  # type: ignore[index]
+    visit.context.close()
+    assert visit.faults == []
+
+
+def test_a_narrower_window_redraws_the_plot(visit: Visit) -> None:
+    visit.tab.set_viewport_size(PHONE)
+    fits = "() => document.querySelector('#pg-view .main-svg').getBoundingClientRect().width <= 358"
+    visit.tab.wait_for_function(fits)
+    assert visit.tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_switching_the_theme_recolours_the_plot(visit: Visit) -> None:
+    colour = "() => getComputedStyle(document.querySelector('#pg-view .annotation-text')).fill"
+    before = visit.tab.evaluate(colour)
+    visit.tab.evaluate("document.body.classList.add('dark')")
+    visit.tab.wait_for_function(f"({colour})() !== '{before}'")

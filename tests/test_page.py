@@ -1,0 +1,235 @@
+"""What the page says and does, without a server: words, controls, fields and the functions behind the tab."""
+
+import asyncio
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from gradio.data_classes import ImageData
+from hand_made import BOXES, CLASSES, NASTY, SEGMENTS, answer, photo
+from PIL import Image
+
+from playground.components import ModelImage, PlotlyView, sentences
+from playground.figures.bars import bars
+from playground.figures.picture import encode
+from playground.image import Picture
+from playground.models import FAMILIES, catalogue
+from playground.tabs import TABS, controls, examples, predict, words
+from playground.texts import en
+
+
+class Parsed(HTMLParser):
+    """Tags and texts of a piece of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+# words
+
+
+def card(task: str = "classification") -> object:
+    return next(c for c in catalogue.HUB if c.task == task)
+
+
+def test_a_sure_answer_and_an_unsure_one_read_differently() -> None:
+    sure, unsure = (words.headline(answer(classes=CLASSES, unsure=flag), 0.5) for flag in (False, True))
+    assert Parsed(sure).texts == ["lion", "90 % sure"]
+    assert Parsed(unsure).texts[0] == "Not sure"
+    assert "“lion”" in unsure
+
+
+@pytest.mark.parametrize(
+    ("threshold", "big", "more"),
+    [
+        (0.1, "3 objects", "2 × bus, person"),
+        (0.5, "2 objects", "bus, person"),
+        (0.8, "1 object", "bus"),
+        (0.95, "Nothing found at 95 % or more", "Lower"),
+    ],
+)
+def test_the_count_of_boxes_follows_the_threshold(threshold: float, big: str, more: str) -> None:
+    said = Parsed(words.headline(answer("detection", boxes=BOXES), threshold)).texts
+    assert said[0] == big
+    assert more in said[1]
+
+
+def test_nothing_found_and_nothing_to_name_are_said() -> None:
+    assert "No objects found" in words.headline(answer("detection"), 0.5)
+    assert "No regions found" in words.headline(answer("panoptic"), 0.5)
+    assert "names nothing" in words.headline(answer("features"), 0.5)
+    assert words.table(answer("features"), 0.5, 5) == ""
+
+
+def test_the_table_holds_what_the_figure_shows() -> None:
+    table = Parsed(words.table(answer("detection", boxes=BOXES), 0.5, 5))
+    assert table.tags.count("tr") == 1 + 2
+    assert "100, 50, 500, 400" in table.texts
+    assert Parsed(words.table(answer(classes=CLASSES), 0.5, 2)).tags.count("tr") == 1 + 2
+    assert Parsed(words.table(answer("panoptic", segments=SEGMENTS), 0.5, 5)).tags.count("tr") == 1 + 2
+
+
+def test_foreign_text_is_escaped_wherever_it_is_shown() -> None:
+    nasty = answer(
+        "detection",
+        boxes=(replace(BOXES[0], label=NASTY),),
+        notes=(NASTY,),
+        segments=(replace(SEGMENTS[0], label=NASTY),),
+    )
+    shown = [
+        words.headline(nasty, 0.1),
+        words.table(nasty, 0.1, 5),
+        words.facts(nasty, card()),  # type: ignore[arg-type]
+        words.headline(answer(classes=CLASSES[2:]), 0.5),
+        words.table(answer(classes=CLASSES), 0.5, 5),
+        words.table(replace(nasty, task="panoptic"), 0.5, 5),
+    ]
+    for html in shown:
+        assert NASTY in "".join(Parsed(html).texts) or "<img" not in html
+        assert not {"img", "b"} & set(Parsed(html).tags)
+
+
+@pytest.mark.parametrize("source", catalogue.HUB, ids=lambda c: c.name)
+def test_facts_name_time_device_licence_and_source_of_every_card(source: object) -> None:
+    facts = "".join(Parsed(words.facts(answer(notes=("animated: first frame used",)), source)).texts)  # type: ignore[arg-type]
+    assert "32 ms" in facts
+    assert "CPU" in facts
+    assert source.license in facts  # type: ignore[attr-defined]
+    assert source.repo in facts  # type: ignore[attr-defined]
+    assert "animated: first frame used" in facts
+
+
+def test_every_text_that_code_asks_for_exists_and_none_is_left_over() -> None:
+    package = Path(words.__file__).parent.parent
+    code = "".join(path.read_text() for path in package.rglob("*.py") if path.name != "en.py").replace("'", '"')
+    asked = set(re.findall(r'say\(\s*"(\w+)"', code))
+    assert asked <= set(en.TEXTS)
+    built = ("does_", "where_", "source_", "one_", "photo_", "fact_")
+    unused = {key for key in en.TEXTS if f'"{key}"' not in code and not key.startswith(built)}
+    assert unused == set()
+
+
+# controls and examples
+
+
+def test_every_card_is_in_the_picker_of_its_family_bundled_first_and_by_task() -> None:
+    offered = {family.name: [name for _, name in controls.choices(family.name)] for family in FAMILIES}
+    assert sorted(name for names in offered.values() for name in names) == sorted(catalogue.names())
+    for family, names in offered.items():
+        cards = [catalogue.find(name) for name in names]
+        keys = [(card.source != "bundled", controls.TASKS.index(card.task)) for card in cards]
+        assert keys == sorted(keys), family
+
+
+def test_the_picker_says_where_weights_come_from_and_what_a_model_cannot_do() -> None:
+    for hub in catalogue.HUB:
+        text = controls.described(hub)
+        assert re.search(r"Hub, (about )?[\d.]+\u00a0[MG]B$", text), text
+        assert ("features only" in text) == (hub.task == "features")
+
+
+def test_tabs_have_titles() -> None:
+    assert all(tab.key in en.TEXTS for tab in TABS)
+
+
+def test_examples_open_as_pictures_and_have_small_thumbnails() -> None:
+    for example in examples.examples():
+        assert example.open().mode == "RGB"
+        small = examples.thumbnail(example.name)
+        assert small is not None
+        assert len(small) < 15_000
+        assert Image.open(io.BytesIO(small)).size == (examples.THUMBNAIL, examples.THUMBNAIL)
+    assert examples.thumbnail("../../etc/passwd") is None
+
+
+@pytest.mark.parametrize("index", [None, -1, 99, 0.5, "0", [0], True, float("nan")])
+def test_a_forged_example_click_is_refused_in_a_sentence(index: object) -> None:
+    with pytest.raises(gr.Error, match="must be a whole number from 0"):
+        examples.pick(gr.EventData(None, {"index": index}))
+
+
+# fields
+
+
+def test_the_picture_field_reads_safely(tmp_path: Path) -> None:
+    field = ModelImage()
+    photo(60, 40).save(tmp_path / "ok.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    read = field.preprocess(ImageData(path=str(tmp_path / "ok.png")))
+    assert isinstance(read, Picture)
+    assert read.rgb.size == (60, 40)
+    assert field.preprocess(None) is None
+    with pytest.raises(gr.Error, match="not a picture that can be read") as refused:
+        field.preprocess(ImageData(path=str(tmp_path / "bad.png")))
+    assert str(tmp_path) not in refused.value.message
+    assert not refused.value.print_exception
+
+
+@pytest.mark.parametrize("path", ["http://127.0.0.1/a.png", "HTTPS://example.org/a.png", "//host/a.png"])
+def test_addresses_are_never_fetched(path: str) -> None:
+    with pytest.raises(gr.Error, match="as a file, not as a web address"):
+        asyncio.run(ModelImage().async_move_resource_to_block_cache(path))
+
+
+def test_faults_of_ours_do_not_leak_their_text() -> None:
+    with pytest.raises(gr.Error) as shown, sentences():
+        raise RuntimeError("secret /home/path")
+    assert "secret" not in shown.value.message
+    with pytest.raises(gr.Error, match="one sentence"), sentences():
+        raise ValueError("one sentence")
+
+
+def test_a_view_sends_figures_as_json_and_names_its_events() -> None:
+    view = PlotlyView()
+    assert json.loads(view.postprocess(bars(CLASSES)))["layout"]["xaxis"]["range"] == [0, 1]
+    assert view.postprocess(None) is None
+    assert callable(view.pick)
+    assert callable(view.point)
+
+
+# the tab's own functions
+
+
+def kept(task: str) -> predict.Answer:
+    return predict.Answer(answer(task, classes=CLASSES, boxes=BOXES), card(), picture=encode(photo()))  # type: ignore[arg-type]
+
+
+def test_settings_redraw_without_a_model() -> None:
+    assert len(predict.draw(kept("classification"), 2, 0.5).data[1].x) == 2
+    assert [len(predict.draw(kept("detection"), 5, t).data) for t in (0.1, 0.5, 0.8)] == [3, 2, 1]
+    assert predict.draw(kept("features"), 5, 0.5) is None
+
+
+@pytest.mark.parametrize("top_k", [0, 11, 2.5, "5", None, [1], {}, True, float("nan"), float("inf")])
+def test_a_wrong_number_of_classes_is_refused(top_k: object) -> None:
+    with pytest.raises(ValueError, match="must be a whole number from 1 to 10"):
+        predict.draw(kept("classification"), top_k, 0.5)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, "0.5", None, [0.5], {}, True, float("nan")])
+def test_a_wrong_threshold_is_refused(threshold: object) -> None:
+    with pytest.raises(ValueError, match="must be a number from 0 to 1"):
+        predict.draw(kept("detection"), 5, threshold)
+
+
+@pytest.mark.parametrize(
+    "model", ["no-such", "../../etc/passwd", "http://x/y", ["everyday-vit"], None, 7, "x" * 1_000_000]
+)
+def test_an_unknown_model_is_refused_without_repeating_it_at_length(model: object) -> None:
+    with pytest.raises(ValueError) as refused:
+        predict.ask(Picture(photo(), ()), model)
+    assert len(str(refused.value)) < 300
