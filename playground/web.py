@@ -77,7 +77,7 @@ class _TooLarge(Exception):
 
 
 class _Watched:
-    """One request: counts what comes in, adds the headers to what goes out, and is silent once the body is too large."""
+    """One request: counts what comes in, adds the headers to what goes out, says nothing once the body is too large."""
 
     def __init__(self, receive: Receive, send: Send, limit: int | None) -> None:
         self._receive, self._send, self._limit = receive, send, limit
