@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from playground.explain.attention import BLOCK
 from playground.explain.gradients import graded
 from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
 from playground.explain.targets import last_grid, one_hot, resolved
@@ -21,11 +22,13 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
     weighted = graded(trace, target)
 
     def split(group: Group, r: Tensor) -> tuple[Tensor, Tensor]:
-        steps = [weighted[id(link)] for link in group]
-        ones = torch.ones(group[0].reads.count, dtype=r.dtype)
-        sums = torch.stack([step.push(ones) for step in steps]).sum(0)  # [N_written]
-        r = r / (sums + (1.0 if group[0].skip else 0.0)).clamp_min(torch.finfo(r.dtype).tiny)
-        return r, torch.stack([step.pull(r) for step in steps]).sum(0)
+        stays, moved = torch.zeros_like(r), r.new_zeros(group[0].reads.count)
+        for rows in r.nonzero()[:, 0].split(BLOCK):
+            mixed = torch.stack([weighted[id(link)].rows(rows) for link in group]).sum(0)  # [rows, N_read]
+            sums = mixed.sum(-1).to(r) + (1.0 if group[0].skip else 0.0)  # [rows]
+            stays[rows] = r[rows] / sums.clamp_min(torch.finfo(r.dtype).tiny)
+            moved += (stays[rows].to(mixed) @ mixed).to(r)
+        return stays, moved
 
     start = one_hot(trace, links[-1].writes, target)
     notes = ("A heuristic: no paper defines it.",)
