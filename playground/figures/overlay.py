@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,7 +17,8 @@ MOST_CELLS = 10_000  # finer maps travel as bytes
 LONGEST = 256  # cells a side that are drawn
 MARK = "#FF3D7F"
 
-XYXY = tuple[float, float, float, float]
+Figure: TypeAlias = go.Figure
+XYXY: TypeAlias = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

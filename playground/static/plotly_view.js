@@ -17,13 +17,15 @@ const point = (event) => {
 };
 
 // A picture fills the width but never grows taller than the figure's own height.
+// `below` is what stands under it: a slider and buttons.
 const heightFor = (layout, width) => {
-  const aspect = layout.meta && layout.meta.aspect;
-  return Math.round(aspect ? Math.min(layout.height, Math.max(width / aspect, 120)) : layout.height);
+  const { aspect, below = 0 } = layout.meta || {};
+  return Math.round(aspect ? Math.min(layout.height, Math.max(width / aspect, 120) + below) : layout.height);
 };
 
 const listen = (host) => {
-  host.on('plotly_click', (event) => trigger('pick', point(event)));
+  const step = () => (host.layout.sliders ? host.layout.sliders[0].active ?? 0 : null); // of a figure with frames
+  host.on('plotly_click', (event) => trigger('pick', { ...point(event), step: step() }));
   let last = 0;
   host.on('plotly_hover', (event) => {
     const now = performance.now();
@@ -64,7 +66,12 @@ const draw = () => {
   for (const axis of ['xaxis', 'yaxis'])
     if (layout[axis]) layout[axis] = { gridcolor: colour[axis + '.gridcolor'], ...layout[axis] };
   plotly
-    .react(host, figure.data, layout, { responsive: false, displayModeBar: false, displaylogo: false })
+    .react(host, {
+      data: figure.data,
+      layout,
+      frames: figure.frames || [],
+      config: { responsive: false, displayModeBar: false, displaylogo: false },
+    })
     .then(() => {
       if (drawn === host) return;
       drawn = host;

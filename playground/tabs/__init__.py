@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from playground.tabs import predict
+from playground.tabs import attention, predict
 from playground.tabs.controls import Panel
 
 
@@ -15,4 +15,4 @@ class Tab:
     build: Callable[[Panel], None]
 
 
-TABS = (Tab("predict", predict.build),)
+TABS = (Tab("predict", predict.build), Tab("attention", attention.build))

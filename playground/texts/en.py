@@ -1,5 +1,7 @@
 """English."""
 
+from playground.texts import en_attention
+
 TEXTS = {
     # page
     "title": "Vision transformer playground",
@@ -85,4 +87,5 @@ TEXTS = {
     "error_address": "Send the picture as a file, not as a web address.",
     "error_body": "The request is larger than {limit} MB.",
     "error_route": "There is no such API name; /gradio_api/info lists them.",
+    **en_attention.TEXTS,
 }

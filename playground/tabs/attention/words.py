@@ -1,0 +1,160 @@
+"""The Attention tab in words: what the map shows, its scale, and what belongs to no place. Foreign text is escaped."""
+
+from html import escape
+
+from playground.explain import METHODS, Method, method_of
+from playground.figures.scales import RISING, SIGNED, css, limits
+from playground.figures.theme import percent
+from playground.tabs.attention.held import ANSWER, GROUPS, PATCH, Held, Shown, Wish, backward, box_of
+from playground.texts import say
+
+OWN_GROUP = {"norms": "tokens"}
+MOST_APART = 8
+
+
+def caption(held: Held, shown: Shown) -> str:
+    """Say in a line what is shown and in another from where, and what of it lies apart from the picture."""
+    return _lines(_title(shown), " ".join([_start(held, shown), *_apart(shown), *shown.made.notes]))
+
+
+def waiting() -> str:
+    """What stands there before the first map."""
+    return _lines(say("attention_waiting"), "")
+
+
+def sentence(text: str) -> str:
+    """Say why there is no new map."""
+    return _lines(say("attention_none"), text)
+
+
+def ready(method: Method) -> str:
+    """Say that the method runs the model again, and waits for the button."""
+    return _lines(method.title, say("attention_ready"))
+
+
+def running(method: Method, share: float) -> str:
+    """Say how far a long run is."""
+    return _lines(say("attention_running", title=method.title, share=percent(share)), "")
+
+
+def heading(title: str, more: str) -> str:
+    """Return the heading of a part of the tab."""
+    return f'<div class="pg-part"><h2>{escape(title)}</h2><p>{escape(more)}</p></div>'
+
+
+def about(method: Method, unread: str = "") -> str:
+    """Say what the method does, what it costs, and whether it knows the class; `unread` goes before it."""
+    cost = say(f"needs_{method.needs}")
+    badge = "" if method.by_class else f'<span class="pg-badge">{escape(say("any_class"))}</span>'
+    before = f'<p class="pg-about">{escape(unread)}</p>' if unread else ""
+    return f'{before}<p class="pg-about">{badge}{escape(method.description)} {escape(cost)}</p>'
+
+
+def legend(shown: Shown) -> str:
+    """Return the colour scale with the values at its ends."""
+    low, high = limits(shown.made.values, shown.made.signed)
+    colours = SIGNED if shown.made.signed else RISING
+    ends = f"<span>{number(low)}</span><i style='background:{css(colours)}'></i><span>{number(high)}</span>"
+    least, most = (number(float(v)) for v in (shown.made.values.min(), shown.made.values.max()))
+    said = say("legend", least=least, most=most, rows=shown.made.values.shape[0], cols=shown.made.values.shape[1])
+    return f'<div class="pg-legend">{ends}<small>{escape(said)}</small></div>'
+
+
+def alt(held: Held, shown: Shown) -> str:
+    """Return what a screen reader says of the map: what it is, and where it is strongest."""
+    values = shown.made.values
+    row, col = divmod(int(values.argmax()), values.shape[1])
+    return f"{_title(shown)}. {_start(held, shown)} " + say("strongest", row=row, col=col, value=number(values.max()))
+
+
+def choices(methods: tuple[Method, ...]) -> list[tuple[str, str]]:
+    """Return (what the picker shows, name) of the methods, group by group."""
+    order = [*dict.fromkeys(group(method) for method in METHODS)]
+    ordered = sorted(methods, key=lambda method: order.index(group(method)))
+    return [(f"{say(f'group_{group(method)}')} · {method.title}", method.name) for method in ordered]
+
+
+def group(method: Method) -> str:
+    """Return the group of a method: attention, tokens, gradients or perturbation."""
+    return OWN_GROUP.get(method.name, GROUPS[method.needs])
+
+
+def starts(shown: Shown) -> list[tuple[str, str]]:
+    """Return (what the picker shows, start) of the places from which the map may start."""
+    answer = say("start_answer") if "class" not in shown.tokens else say("start_answer_class")
+    tokens = [(say("start_token", token=token), token) for token in shown.tokens if token != "class"]
+    return [(answer, ANSWER), (say("start_patch"), PATCH), *tokens]
+
+
+def classes(held: Held, wish: Wish) -> list[tuple[str, int]]:
+    """Return (label and score, number) of the classes to choose from, best first."""
+    offered = [(f"{entry.label} · {percent(entry.score)}", entry.index) for entry in held.classes]
+    seen = {number for _, number in offered}
+    for box in sorted(held.objects, key=lambda box: box.query != wish.query):
+        if box.index not in seen:
+            seen.add(box.index)
+            offered.append((box.label, box.index))
+    return offered
+
+
+def objects(held: Held) -> list[tuple[str, int]]:
+    """Return (label, score and number, query) of every object query, best first."""
+    return [
+        (say("object", label=box.label, share=percent(box.score), query=box.query), box.query) for box in held.objects
+    ]
+
+
+def number(value: float) -> str:
+    """Return a value of a map with three digits."""
+    return f"{value:.3g}"
+
+
+def _title(shown: Shown) -> str:
+    method = method_of(shown.made.method)
+    parts = [method.title]
+    layer = shown.made.target.layer
+    parts += [name for name, place in shown.layers if place == layer]
+    if shown.heads:
+        head = shown.made.target.head
+        mix = shown.wish.options.get("heads", "mean")
+        parts.append(
+            say("head", number=head + 1) if head is not None else say("heads_mixed", count=shown.heads, mix=mix)
+        )
+    return ", ".join(parts)
+
+
+def _start(held: Held, shown: Shown) -> str:
+    target, method = shown.made.target, method_of(shown.made.method)
+    if shown.asks_query and target.query is not None:
+        box = box_of(held, target.query)
+        who = say(
+            "who_query", query=target.query, label=box.label if box else "", share=percent(box.score if box else 0)
+        )
+    elif target.patch is not None and shown.grid:
+        who = say("who_patch", row=target.patch[0], col=target.patch[1])
+    elif target.token is not None:
+        who = say("who_token", token=target.token)
+    elif shown.grid is None:
+        who = ""
+    else:
+        who = say("who_class" if "class" in shown.tokens else "who_mean")
+    said = []
+    if who:
+        said.append(say("from_backward" if backward(shown.wish) else "from_forward", who=who))
+    if method.by_class and target.class_index is not None:
+        label = {number: text for text, number in classes(held, shown.wish)}.get(target.class_index)
+        said.append(say("for_class", label=label or say("class_number", number=target.class_index)))
+    return " ".join(said)
+
+
+def _apart(shown: Shown) -> list[str]:
+    if not shown.made.apart or shown.made.method == "norms":
+        return []
+    shares = method_of(shown.made.method).name in ("attention", "rollout") and not backward(shown.wish)
+    parts = [f"{name} {percent(value) if shares else number(value)}" for name, value in shown.made.apart[:MOST_APART]]
+    return [say("apart", parts=", ".join(parts))]
+
+
+def _lines(big: str, more: str) -> str:
+    small = f'<p class="pg-more">{escape(more)}</p>' if more else ""
+    return f'<div class="pg-caption" role="status"><p class="pg-caption-big">{escape(big)}</p>{small}</div>'
