@@ -339,6 +339,9 @@ class Line:
     def fit(self, state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         return state
 
+    def enter(self, model: nn.Module, stage: Stage) -> None:
+        self.stage = stage
+
     def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
         return [(1.0, ["weight", "bias"])]
 
@@ -488,7 +491,7 @@ def test_recipes_build_what_they_say() -> None:
         "everyday-detr",
     ]
     for recipe in recipes.RECIPES:
-        model = recipes.build(recipe, recipe.size, training=False).eval()
+        model = recipes.build(recipe, recipe.size).eval()
         count = sum(p.numel() for p in model.parameters())
         assert 1e6 < count < 5e6, "half precision must stay under 10 MB"
         with torch.inference_mode():
@@ -504,11 +507,11 @@ def test_a_detector_starts_from_a_classifier_and_loses_its_spare_queries() -> No
     recipe, other = recipes.find("everyday-detr"), recipes.find("everyday-resnet")
     assert isinstance(recipe, recipes.DetectorRecipe)
     given = recipes.build(other, 64).state_dict()
-    model = recipes.build(recipe, 128)
+    model = recipes.build(recipe, 128, groups=4)
     model.load_state_dict(recipes.backbone_state(given, model))
     torch.testing.assert_close(model.backbone.layer1[0].conv1.weight, given["layer1.0.conv1.weight"])
-    small = recipes.build(recipe, 128, training=False)
-    small.load_state_dict(recipes.without_groups(model.state_dict(), 25))
+    small = recipes.build(recipe, 128)
+    small.load_state_dict(recipes.with_groups(model.state_dict(), 25))
     pixels = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         torch.testing.assert_close(model.eval()(pixels)["logits"], small.eval()(pixels)["logits"])
@@ -522,7 +525,7 @@ def test_a_detector_learns_from_scenes() -> None:
     assert isinstance(recipe, recipes.DetectorRecipe)
     maker = SceneMaker(drawn_photos(), np.arange(80), NAMES[:3])
     held = [maker.compose(np.random.default_rng(0), 64) for _ in range(4)]
-    task = Detection(maker, held, lambda size: recipes.build(recipe, size), recipe.groups)
+    task = Detection(maker, held, lambda size: recipes.build(recipe, size, 2), groups=2)
     run = Run(task, Settings(10, (Stage(1.0, 64, 4),), lr=1e-3, weight_decay=0.0, warmup=0.001, bf16=False))
     losses = [run.one_step() for _ in range(25)]
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])

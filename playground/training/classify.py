@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from timm.layers import PatchDropout
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from playground.training.data import Photos
+from playground.training.loop import Stage
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -17,9 +19,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Augment:
     """How training photos vary: least area of the crop (1 = whole), aspect, colour strength, mixing probability."""
 
-    least_area: float = 0.5
-    aspect: float = 1.2
-    colour: float = 0.2
+    least_area: float = 0.75
+    aspect: float = 1.1
+    colour: float = 0.1
     mix: float = 0.0  # share of batches that are mixed, half by mixup and half by cutmix
 
 
@@ -96,6 +98,12 @@ class Classification:
         self.channels_last = channels_last
         self.images = np.ascontiguousarray(photos.images)
 
+    def enter(self, model: nn.Module, stage: Stage) -> None:
+        """Leave out the stage's share of patches while training; only a vision transformer can."""
+        if hasattr(model, "patch_drop"):
+            dropped = 1 - stage.keep
+            model.patch_drop = PatchDropout(dropped, model.num_prefix_tokens) if dropped else nn.Identity()
+
     def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
         return [(1.0, [name for name, _ in model.named_parameters()])]
 
@@ -116,6 +124,7 @@ class Classification:
     def loss(self, model: nn.Module, batch: tuple[object, ...]) -> Tensor:
         """Cross-entropy with soft targets."""
         pixels, targets = batch
+        assert isinstance(targets, Tensor)
         return F.cross_entropy(model(pixels).float(), targets)
 
     @torch.no_grad()

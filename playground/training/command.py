@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from playground.models.card import Card
 from playground.training import data, recipes
 from playground.training.classify import Classification
 from playground.training.data import Photos
-from playground.training.detection import Detection
-from playground.training.loop import Task, TrainingError, train
+from playground.training.loop import TrainingError, train
+from playground.training.phases import Outcome, PhasedTraining
 from playground.training.publish import load_weights, measure_classifier, measure_detector, publish, write_weights
 from playground.training.recipes import ClassifierRecipe, DetectorRecipe, Recipe
 from playground.training.scenes import Scene, SceneMaker
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     made.add_argument("--threads", type=int, help="processor threads to use")
     made.add_argument("--resume", action="store_true", help="go on from the state saved in the cache")
+    made.add_argument("--note", default="", help="a sentence for the card about how this run went")
     made.add_argument("--measure", action="store_true", help="do not train: measure the checkpoint that is there")
     made.add_argument("--out", type=Path, default=Path("checkpoints"), help="where checkpoints lie")
     made.add_argument("--cache", type=Path, default=Path("training-cache"), help="decoded photos and unfinished runs")
@@ -65,6 +67,7 @@ class Session:
     def __init__(self, options: argparse.Namespace) -> None:
         self.folder, self.cache, self.out = options.data, options.cache, options.out
         self.device: str = options.device
+        self.note: str = options.note
         self.photos = data.load(self.folder, "train", self.cache)
         self.trained_on, self.held_out = data.split_held_out(self.photos, recipes.COMMON_HELD_OUT, 0)
 
@@ -74,59 +77,47 @@ class Session:
 
     def run(self, recipe: Recipe, minutes: float | None, resume: bool, measure: bool) -> None:
         """Train (unless only measuring), then measure and write card and README."""
-        weights, state_file = self.place(recipe) / "model.safetensors", self.cache / f"{recipe.name}.state.safetensors"
+        weights = self.place(recipe) / "model.safetensors"
         if not measure:
-            run = train(self.task(recipe), recipe.settings(minutes, self.device), state_file, resume, _say)
-            state = run.ema.state_dict()
-            if isinstance(recipe, DetectorRecipe):
-                state = recipes.without_groups(state, int(recipe.options["num_queries"]))
-            write_weights(weights, state)
-            facts = self.facts(recipe, run.elapsed / 60, run.seen, run.step)
+            outcome = self.learn(recipe, minutes, resume)
+            write_weights(weights, outcome.state)
+            facts = self.facts(recipe, outcome)
         else:
-            facts = self.known_facts(recipe)
+            facts = self.known_facts(recipe) | ({"note": self.note} if self.note else {})
         self.measure(recipe, load_weights(recipe, weights, self.device), facts)
 
-    def task(self, recipe: Recipe) -> Task:
-        """What the recipe learns, a detector with its backbone's trained weights."""
+    def learn(self, recipe: Recipe, minutes: float | None, resume: bool) -> Outcome:
+        """Train the recipe to the end of its time."""
+        if isinstance(recipe, DetectorRecipe):
+            maker = SceneMaker(self.photos, self.trained_on, recipe.names)
+            held_out = self.scenes(recipe, self.photos, self.held_out, 300, seed=1)
+            phases = PhasedTraining(recipe, maker, held_out, self.cache, self.device, _say)
+            return phases.run(self.starting_state(recipe), minutes, resume)
+        assert isinstance(recipe, ClassifierRecipe)
+        task = Classification(
+            self.photos,
+            self.trained_on,
+            self.held_out,
+            lambda size: recipes.build(recipe, size),
+            recipes.fit,
+            recipe.augment,
+            recipe.smoothing,
+            self.device,
+            recipe.channels_last,
+        )
+        file = self.cache / f"{recipe.name}.state.safetensors"
+        run = train(task, recipe.settings(minutes, self.device), file, resume, _say)
+        return Outcome(run.ema.state_dict(), run.elapsed / 60, run.seen, run.step)
 
-        def build(size: int) -> nn.Module:
-            return recipes.build(recipe, size)
-
-        if isinstance(recipe, ClassifierRecipe):
-            return Classification(
-                self.photos,
-                self.trained_on,
-                self.held_out,
-                build,
-                recipes.fit,
-                recipe.augment,
-                recipe.smoothing,
-                self.device,
-                recipe.channels_last,
-            )
-        assert isinstance(recipe, DetectorRecipe)
+    def starting_state(self, recipe: DetectorRecipe) -> dict[str, Tensor]:
+        """A fresh detector with the trained weights of its backbone, which is trained first when it is not there."""
         other = recipes.find(recipe.backbone)
         path = self.place(other) / "model.safetensors"
         if not path.exists():
             _say(f"{recipe.name} starts from {other.name}, which is not there yet: training that first")
             self.run(other, None, True, False)
-        given = load_weights(other, path).state_dict()
-
-        def started(size: int) -> nn.Module:
-            model = build(size)
-            model.load_state_dict(recipes.backbone_state(given, model))
-            return model
-
-        maker = SceneMaker(self.photos, self.trained_on, recipe.names)
-        return Detection(
-            maker,
-            self.scenes(recipe, self.photos, self.held_out, 300, seed=1),
-            started,
-            recipe.groups,
-            recipe.backbone_factor,
-            self.device,
-            recipe.channels_last,
-        )
+        torch.manual_seed(recipe.seed)
+        return recipes.backbone_state(load_weights(other, path).state_dict(), recipes.build(recipe, recipe.size))
 
     def scenes(self, recipe: DetectorRecipe, photos: Photos, indices: np.ndarray, count: int, seed: int) -> list[Scene]:
         """A fixed set of scenes from the photos at these indices."""
@@ -154,7 +145,7 @@ class Session:
             card = publish(recipe, self.place(recipe), metrics, each, classes, temperature, unsure, facts)
             _say(f"wrote {card.name}: {card.parameters:,} parameters, {(card.size_bytes or 0) / 1e6:.1f} MB")
 
-    def facts(self, recipe: Recipe, minutes: float, seen: int, steps: int) -> dict[str, Any]:
+    def facts(self, recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
         """What the card says about the making."""
         hardware = f"{torch.get_num_threads()} thread(s) of {_processor()}, shared with other work"
         if self.device != "cpu":
@@ -166,20 +157,20 @@ class Session:
             "origin": "Tiny-ImageNet-200, 123 of its classes folded into 80",
             "seed": recipe.seed,
             "hardware": hardware,
-            "minutes": round(minutes, 1),
-            "pictures seen": seen,
-            "steps": steps,
-            "command": f"python -m playground.training {recipe.name} --data FOLDER --minutes {minutes:.0f}",
+            "minutes": round(outcome.minutes, 1),
+            "pictures seen": outcome.seen,
+            "steps": outcome.steps,
+            "command": f"python -m playground.training {recipe.name} --data FOLDER --minutes {outcome.minutes:.0f}",
             "torch": torch.__version__.split("+")[0],
         }
+        if self.note:
+            facts["note"] = self.note
         if isinstance(recipe, DetectorRecipe):
             facts["backbone"] = f"started from {recipe.backbone}, trained on the same photos"
         return facts
 
     def known_facts(self, recipe: Recipe) -> dict[str, Any]:
         """The facts of the card that is there."""
-        from playground.models.card import Card
-
         try:
             return dict(Card.from_json((self.place(recipe) / "card.json").read_text(encoding="utf-8")).training)
         except OSError as error:

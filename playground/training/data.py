@@ -139,13 +139,13 @@ def _read_shards(folder: Path, split: Split, count: int) -> tuple[np.ndarray, np
         with archive:
             for name, row in rows[shard].items():
                 try:
-                    stream = archive.extractfile(name)
+                    member = archive.extractfile(name)
                 except KeyError as error:
                     raise DataError(
                         f"Shard {split}-{shard}.tar lacks photo {name[:64]}; fetch the data again."
                     ) from error
-                assert stream is not None
-                images[len(kept)] = _decode(stream.read(), name)
+                assert member is not None
+                images[len(kept)] = _decode(member.read(), name)
                 kept.append(row)
     return images, np.array([row.label for row in kept], np.int64), _boxes([row.box for row in kept])
 

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from playground.models.detr import detect
+from playground.models.detr import Detections, detect
 from playground.training.classify import normalised, to_float
 from playground.training.evaluate import Found, Truth, average_precision
+from playground.training.loop import Stage
 from playground.training.matching import Target, set_loss, to_cxcywh
 from playground.training.scenes import Scene, SceneMaker
 
@@ -38,6 +39,9 @@ class Detection:
         """Nothing depends on the size."""
         return state
 
+    def enter(self, model: nn.Module, stage: Stage) -> None:
+        """Nothing differs between stages but the size."""
+
     def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
         """The backbone, which starts from trained weights, learns more slowly than the rest."""
         names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
@@ -49,9 +53,7 @@ class Detection:
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
         scenes = [self.maker.compose(rng, size) for _ in range(count)]
         images = to_float(np.stack([scene.image for scene in scenes]), self.device)
-        strength = torch.empty(count, 3, 1, 1).uniform_(0.8, 1.2, generator=generator).to(self.device)
-        shared = torch.empty(count, 1, 1, 1).uniform_(0.75, 1.25, generator=generator).to(self.device)
-        pixels = normalised((images * strength * shared).clamp(0, 1), size)
+        pixels = normalised(coloured(images, generator), size)
         if self.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         return pixels, [self._target(scene, size) for scene in scenes]
@@ -75,6 +77,20 @@ class Detection:
         return {"mAP": results["mAP"], "mAP50": results["mAP50"]}
 
 
+def coloured(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Pictures [B, 3, S, S] in 0..1 with brightness and the balance of colours varied."""
+    count = len(images)
+    balance = torch.empty(count, 3, 1, 1).uniform_(0.8, 1.2, generator=generator).to(images.device)
+    brightness = torch.empty(count, 1, 1, 1).uniform_(0.75, 1.25, generator=generator).to(images.device)
+    return (images * balance * brightness).clamp(0, 1)
+
+
+def as_found(answer: Detections, size: int) -> list[Found]:
+    """A batch of detections on square pictures, one Found each, boxes clipped to the picture."""
+    rows = zip(answer.labels, answer.scores, answer.boxes_xyxy.clamp(0, size), strict=True)
+    return [Found(labels.cpu().numpy(), scores.cpu().numpy(), boxes.cpu().numpy()) for labels, scores, boxes in rows]
+
+
 def truths(scenes: Sequence[Scene]) -> list[Truth]:
     """What the scenes hold, as the evaluation wants it."""
     return [Truth(scene.labels, scene.boxes_xyxy) for scene in scenes]
@@ -89,6 +105,5 @@ def detections(model: nn.Module, scenes: Sequence[Scene], device: str, count: in
         size = images.shape[1]
         out = model(normalised(to_float(images, device), size))
         answer = detect(out["logits"].float(), out["boxes_cxcywh"].float(), (size, size))
-        for scores, labels, boxes in zip(answer.scores, answer.labels, answer.boxes_xyxy, strict=True):
-            found.append(Found(labels.cpu().numpy(), scores.cpu().numpy(), boxes.clamp(0, size).cpu().numpy()))
+        found += as_found(answer, size)
     return found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,11 +23,15 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Stage:
-    """A span of the budget: until this share of the time, `size` pixels a side and `batch` pictures a step."""
+    """A span of the budget: until this share of the time, `size` pixels a side and `batch` pictures a step.
+
+    `keep` is the share of patches that a vision transformer reads while training (Li et al. 2023, arXiv 2212.00794).
+    """
 
     until: float
     size: int
     batch: int
+    keep: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Task(Protocol):
     def fit(self, state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         """A state from another input size, resampled to this network's shapes."""
 
+    def enter(self, model: nn.Module, stage: Stage) -> None:
+        """Set the network up for a stage, beyond its input size."""
+
     def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
         """(factor on the learning rate, parameter names) for every trained parameter."""
 
@@ -80,13 +87,14 @@ class Run:
         torch.manual_seed(settings.seed)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.size = settings.stages[0].size
+        self.entered: Stage | None = None
         self._adopt(task.build(self.size), task.build(self.size))
         self.ema.load_state_dict(self.model.state_dict())
 
     def _adopt(self, model: nn.Module, ema: nn.Module) -> None:
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
-        self.model = model.to(self.settings.device, memory_format=layout).train()
-        self.ema = ema.to(self.settings.device, memory_format=layout).eval().requires_grad_(False)
+        self.model = model.to(self.settings.device).to(memory_format=layout).train()
+        self.ema = ema.to(self.settings.device).to(memory_format=layout).eval().requires_grad_(False)
         self.names = {id(p): n for n, p in self.model.named_parameters()}
         self.optimizer = torch.optim.AdamW(self._groups(), lr=self.settings.lr, fused=True)
 
@@ -172,8 +180,11 @@ class Run:
     def one_step(self) -> float:
         """One optimiser step; the loss. Raises TrainingError when the loss is not a number."""
         started = time.perf_counter()
-        if (stage := self.stage()).size != self.size:
-            self.grow(stage.size)
+        if (stage := self.stage()) != self.entered:
+            if stage.size != self.size:
+                self.grow(stage.size)
+            self.task.enter(self.model, stage)
+            self.entered = stage
         rate = _rate(self.progress, self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
@@ -217,8 +228,6 @@ def train(
     if resume and state_file.exists():
         run.resume(state_file)
         log(f"resumed at {run.elapsed / 60:.1f} of {settings.minutes:g} min, {run.seen} pictures seen")
-    if any(stage.size != run.size for stage in [run.stage()]):
-        run.grow(run.stage().size)
     saved = scored = reported = run.elapsed
     mean, recent = 0.0, (run.elapsed, run.seen)
     while run.progress < 1:
@@ -242,12 +251,30 @@ def train(
     return run
 
 
+def saved_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The averaged weights of a saved run, and its facts: elapsed (seconds), step, seen, size. Raises TrainingError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith("ema/")]  # noqa: SIM118 (safe_open is no dict)
+            return {name.removeprefix("ema/"): file.get_tensor(name) for name in names}, json.loads(
+                file.metadata()["run"]
+            )
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError("The saved state cannot be read; it is damaged or missing.") from error
+
+
+def saved_minutes(path: Path) -> float:
+    """Minutes that a saved run has spent; 0 when there is none."""
+    return saved_state(path)[1]["elapsed"] / 60 if path.exists() else 0.0
+
+
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file whole or not at all. Raises TrainingError when the disk is full or read-only."""
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, part, metadata)
+        part.chmod(0o644)
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())
         os.replace(part, path)

@@ -6,6 +6,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 NO_OBJECT_WEIGHT = 0.1
 COST = {"class": 1.0, "box": 5.0, "giou": 2.0}
@@ -46,16 +47,16 @@ def match(logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target]) -> list[t
 
     logits [B, Q, C+1], boxes_cxcywh [B, Q, 4]; cost: -p[class] + 5 L1 - 2 GIoU (paper, equation 1 and appendix A.2).
     """
+    labels = pad_sequence([target.labels for target in targets], batch_first=True)  # [B, T]
+    boxes = pad_sequence([target.boxes_cxcywh for target in targets], batch_first=True)  # [B, T, 4]
     probabilities = logits.float().softmax(-1)
-    labels = torch.cat([target.labels for target in targets])
-    boxes = torch.cat([target.boxes_cxcywh for target in targets])  # [T, 4]
-    cost = -COST["class"] * probabilities[..., labels]  # [B, Q, T]
-    cost = cost + COST["box"] * (boxes_cxcywh[..., None, :] - boxes).abs().sum(-1)
-    cost = cost - COST["giou"] * giou(to_xyxy(boxes_cxcywh)[..., None, :], to_xyxy(boxes))
-    pieces = cost.cpu().split([len(target.labels) for target in targets], dim=-1)
-    pairs = []
-    for number, piece in enumerate(pieces):
-        queries, objects = linear_sum_assignment(piece[number].numpy())
+    chosen = labels[:, None].expand(-1, logits.shape[1], -1)  # [B, Q, T]
+    cost = -COST["class"] * probabilities.gather(-1, chosen)
+    cost = cost + COST["box"] * (boxes_cxcywh[:, :, None] - boxes[:, None]).abs().sum(-1)
+    cost = cost - COST["giou"] * giou(to_xyxy(boxes_cxcywh)[:, :, None], to_xyxy(boxes)[:, None])
+    table, pairs = cost.cpu().numpy(), []
+    for number, target in enumerate(targets):
+        queries, objects = linear_sum_assignment(table[number, :, : len(target.labels)])
         pairs.append((torch.as_tensor(queries, device=logits.device), torch.as_tensor(objects, device=logits.device)))
     return pairs
 

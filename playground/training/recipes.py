@@ -1,8 +1,8 @@
 """The recipes: how each bundled checkpoint was made, one frozen dataclass each. Times are minutes of wall clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import timm
 import torch
@@ -71,7 +71,22 @@ class ClassifierRecipe(Recipe):
     """A classifier of the 80 everyday classes."""
 
     augment: Augment = field(default_factory=Augment)
-    smoothing: float = 0.1
+    smoothing: float = 0.05
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a detector's training: "whole" trains everything on fresh scenes, "frozen" all but the backbone.
+
+    `share` of the recipe's minutes; `scenes` are stored for a frozen phase.
+    """
+
+    kind: Literal["whole", "frozen"]
+    share: float
+    stages: tuple[Stage, ...]
+    lr: float
+    groups: int
+    scenes: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,15 +95,20 @@ class DetectorRecipe(Recipe):
 
     names: tuple[str, ...] = ()
     backbone: str = "everyday-resnet"
-    groups: int = 1
+    phases: tuple[Phase, ...] = ()
     backbone_factor: float = 0.3
+
+    def phase_settings(self, phase: Phase, minutes: float | None, device: str) -> Settings:
+        """The loop's settings for one phase of a budget."""
+        whole = self.settings(minutes, device)
+        return replace(whole, minutes=whole.minutes * phase.share, stages=phase.stages, lr=phase.lr)
 
 
 @dataclass(frozen=True)
 class EverydayCoAtNet(ClassifierRecipe):
     """CoAtNet with one convolution stage and two attention stages on 64 px (grids 16x16, 8x8, 4x4), 2.4 M parameters.
 
-    Small pictures first: half of the time at 32 px, then 48, then 64; relative bias tables are resampled in between.
+    Small pictures first: a third of the time at 32 px, then 48, then 64; relative bias tables are resampled in between.
     """
 
     name: str = "everyday-coatnet"
@@ -106,9 +126,9 @@ class EverydayCoAtNet(ClassifierRecipe):
             "conv_act_layer": "silu",
         }
     )
-    stages: tuple[Stage, ...] = (Stage(0.5, 32, 96), Stage(0.78, 48, 48), Stage(1.0, 64, 48))
-    minutes: float = 38
-    lr: float = 1.5e-3
+    stages: tuple[Stage, ...] = (Stage(0.3, 32, 64), Stage(0.5, 48, 48), Stage(1.0, 64, 48))
+    minutes: float = 58
+    lr: float = 2e-3
     channels_last: bool = True
     paper: str = "https://arxiv.org/abs/2106.04803"
 
@@ -117,7 +137,8 @@ class EverydayCoAtNet(ClassifierRecipe):
 class EverydayViT(ClassifierRecipe):
     """A plain vision transformer on patches of 4 px (16x16 grid at 64 px), class token, 6 blocks of width 144, 1.6 M.
 
-    Small pictures first: most of the time at 32 px (8x8 patches), then 48, then 64; positions are resampled in between.
+    Small pictures first (32 px, 8x8 patches), then 64 px with every second patch left out, then whole; positions are
+    resampled in between.
     """
 
     name: str = "everyday-vit"
@@ -127,9 +148,9 @@ class EverydayViT(ClassifierRecipe):
     options: Mapping[str, Any] = field(
         default_factory=lambda: {"img_size": 64, "patch_size": 4, "num_classes": 80, "embed_dim": 144, "depth": 6}
     )
-    stages: tuple[Stage, ...] = (Stage(0.58, 32, 64), Stage(0.78, 48, 64), Stage(1.0, 64, 48))
-    minutes: float = 54
-    lr: float = 1.5e-3
+    stages: tuple[Stage, ...] = (Stage(0.45, 32, 48), Stage(0.8, 64, 48, keep=0.5), Stage(1.0, 64, 48))
+    minutes: float = 41
+    lr: float = 1e-3
     paper: str = "https://arxiv.org/abs/2010.11929"
 
 
@@ -152,9 +173,9 @@ class EverydayAxial(ClassifierRecipe):
             "stem": "convs",
         }
     )
-    stages: tuple[Stage, ...] = (Stage(0.5, 32, 48), Stage(0.75, 48, 48), Stage(1.0, 64, 48))
-    minutes: float = 36
-    lr: float = 2e-3
+    stages: tuple[Stage, ...] = (Stage(0.35, 32, 48), Stage(0.55, 48, 48), Stage(1.0, 64, 48))
+    minutes: float = 34
+    lr: float = 1.5e-3
     paper: str = "https://arxiv.org/abs/2003.07853"
 
 
@@ -170,7 +191,7 @@ class EverydayResNet(ClassifierRecipe):
     stages: tuple[Stage, ...] = (Stage(0.3, 32, 128), Stage(0.6, 48, 128), Stage(1.0, 64, 128))
     minutes: float = 17
     lr: float = 2e-3
-    augment: Augment = field(default_factory=lambda: Augment(least_area=0.35))
+    augment: Augment = field(default_factory=lambda: Augment(least_area=0.35, aspect=1.2, colour=0.2))
     channels_last: bool = True
     bundled: bool = False
     paper: str = "https://arxiv.org/abs/1512.03385"
@@ -180,7 +201,9 @@ class EverydayResNet(ClassifierRecipe):
 class EverydayDETR(DetectorRecipe):
     """DETR on 128 px scenes (8x8 memory), narrow ResNet-18 backbone, width 128, 3 + 3 layers, 25 queries.
 
-    While training, four groups of queries are matched each by itself; the first group is kept.
+    Three phases: everything on fresh scenes; then the backbone is frozen and its features of 24,000 scenes are stored,
+    so that the transformer sees several times as many a second; then everything again at a low rate. While training,
+    groups of queries are matched each by itself; the first group is kept.
     """
 
     name: str = "everyday-detr"
@@ -202,13 +225,17 @@ class EverydayDETR(DetectorRecipe):
             "dropout": 0.0,
         }
     )
-    stages: tuple[Stage, ...] = (Stage(0.4, 96, 16), Stage(1.0, 128, 16))
-    minutes: float = 48
+    stages: tuple[Stage, ...] = (Stage(1.0, 128, 16),)
+    minutes: float = 60
     lr: float = 5e-4
     weight_decay: float = 1e-3
     clip: float = 1.0
     names: tuple[str, ...] = THINGS
-    groups: int = 4
+    phases: tuple[Phase, ...] = (
+        Phase("whole", 0.45, (Stage(0.4, 96, 16), Stage(1.0, 128, 16)), 5e-4, 4),
+        Phase("frozen", 0.4, (Stage(1.0, 128, 32),), 5e-4, 2, scenes=24_000),
+        Phase("whole", 0.15, (Stage(1.0, 128, 16),), 1.5e-4, 2),
+    )
     backbone_factor: float = 0.4
     channels_last: bool = True
     paper: str = "https://arxiv.org/abs/2005.12872"
@@ -226,12 +253,11 @@ def find(name: str) -> Recipe:
     raise ValueError(f"There is no recipe called {name[:64]!r}; choose one of {known}.")
 
 
-def build(recipe: Recipe, size: int, training: bool = True) -> nn.Module:
-    """The recipe's network for an input size, not trained; `training` adds a detector's further groups of queries."""
+def build(recipe: Recipe, size: int, groups: int = 1) -> nn.Module:
+    """The recipe's network for an input size, not trained; a detector with this many groups of queries."""
     options = dict(recipe.options)
     if recipe.family == "detr":
-        assert isinstance(recipe, DetectorRecipe)
-        return DETR(**options, query_groups=recipe.groups if training else 1)
+        return DETR(**options, query_groups=groups)
     if recipe.family == "axial":
         return AxialResNet(**options)
     if "img_size" in options:
@@ -245,14 +271,20 @@ def fit(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     if any(name.endswith("relative_position_bias_table") for name in state):
         return checkpoint_filter_fn(state, model)
     if "pos_embed" in state and state["pos_embed"].shape != wanted["pos_embed"].shape:
-        grid = model.patch_embed.grid_size
-        state = state | {"pos_embed": resample_abs_pos_embed(state["pos_embed"], list(grid), num_prefix_tokens=1)}
+        side = round((wanted["pos_embed"].shape[1] - 1) ** 0.5)  # training pictures are square
+        state = state | {"pos_embed": resample_abs_pos_embed(state["pos_embed"], [side, side], num_prefix_tokens=1)}
     return state
 
 
-def without_groups(state: dict[str, Tensor], queries: int) -> dict[str, Tensor]:
-    """A trained detector's state with the first group of queries alone, which is all that evaluation uses."""
-    return state | {"query_embed.weight": state["query_embed.weight"][:queries].clone()}
+def with_groups(state: dict[str, Tensor], queries: int) -> dict[str, Tensor]:
+    """A detector's state with this many queries: the first ones, repeated with a little noise when there are fewer."""
+    given = state["query_embed.weight"]
+    if len(given) < queries:
+        noise = torch.Generator().manual_seed(0)
+        more = given.repeat(-(-queries // len(given)), 1)
+        more[len(given) :] += 0.1 * torch.randn(more[len(given) :].shape, generator=noise)
+        given = more
+    return state | {"query_embed.weight": given[:queries].clone()}
 
 
 def backbone_state(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:

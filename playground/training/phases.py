@@ -1,0 +1,81 @@
+"""A detector's training, phase after phase, each starting from the averaged weights of the one before."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from playground.models.detr import DETR
+from playground.training import recipes
+from playground.training.detection import Detection
+from playground.training.frozen import FrozenDetection
+from playground.training.loop import Task, saved_minutes, saved_state, train
+from playground.training.recipes import DetectorRecipe, Phase
+from playground.training.scenes import Scene, SceneMaker
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to: weights (one group of queries), minutes, pictures seen and steps over all phases."""
+
+    state: dict[str, Tensor]
+    minutes: float
+    seen: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class PhasedTraining:
+    """Everything the phases share. `state` holds the starting weights, `cache` the unfinished states and features."""
+
+    recipe: DetectorRecipe
+    maker: SceneMaker
+    held_out: Sequence[Scene]
+    cache: Path
+    device: str
+    say: Callable[[str], None]
+
+    def run(self, state: dict[str, Tensor], minutes: float | None, resume: bool) -> Outcome:
+        """Go through the phases; with `resume`, finished ones are taken from their saved states."""
+        spent, seen, steps = 0.0, 0, 0
+        for number, phase in enumerate(self.recipe.phases, 1):
+            file = self.cache / f"{self.recipe.name}.{number}.state.safetensors"
+            settings = self.recipe.phase_settings(phase, minutes, self.device)
+            done = resume and saved_minutes(file) >= settings.minutes
+            self.say(f"phase {number} of {len(self.recipe.phases)}: {phase.kind}" + (", done before" if done else ""))
+            if not done:
+                train(self.task(phase, state), settings, file, resume, self.say)
+            learned, facts = saved_state(file)
+            state = state | learned  # a frozen phase leaves the backbone as it was
+            spent, seen, steps = spent + facts["elapsed"] / 60, seen + facts["seen"], steps + facts["step"]
+        return Outcome(recipes.with_groups(state, self.queries(1)), spent, seen, steps)
+
+    def queries(self, groups: int) -> int:
+        """Queries of this many groups."""
+        return groups * int(self.recipe.options["num_queries"])
+
+    def task(self, phase: Phase, state: dict[str, Tensor]) -> Task:
+        """The phase's task, starting from these weights."""
+
+        def started(size: int) -> DETR:
+            model = recipes.build(self.recipe, size, phase.groups)
+            assert isinstance(model, DETR)
+            model.load_state_dict(recipes.with_groups(state, self.queries(phase.groups)))
+            return model
+
+        if phase.kind == "frozen":
+            store = self.cache / f"{self.recipe.name}.features.npy"
+            self.say(f"storing the features of {phase.scenes:,} scenes")
+            return FrozenDetection(
+                self.maker, self.held_out, started, self.recipe.size, phase.scenes, store, phase.groups, self.device
+            )
+        return Detection(
+            self.maker,
+            self.held_out,
+            started,
+            phase.groups,
+            self.recipe.backbone_factor,
+            self.device,
+            self.recipe.channels_last,
+        )
