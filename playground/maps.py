@@ -1,10 +1,15 @@
 """From a picture, a card and the name of a method to a map: the page, the shell and Python all ask here."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
 
-from playground import inference
+from PIL import Image
+
+from playground import image, inference
 from playground.explain import Access, Map, Settings, Target, explain, method_of
 from playground.image import Picture
+from playground.models import catalogue
 from playground.models.card import Card
 from playground.trace import Trace
 
@@ -55,3 +60,19 @@ def access_to(card: Card, progress: Callable[[float], None] = stay, cancelled: C
     """Return the card's model for methods that run it again or read tokens with its head."""
     read, read_boxes = inference.readers(card)
     return Access(inference.forward(card), read, read_boxes, progress=progress, cancelled=cancelled)
+
+
+def explained(
+    picture: str | Path | bytes | BinaryIO | Image.Image,
+    model: str,
+    method: str = "rollout",
+    target: Target | None = None,
+    options: Settings | None = None,
+) -> Map:
+    """Explain what one model makes of one picture.
+
+    `picture` is a path, the bytes of a file, an open file or a PIL picture; `model` a name of the catalogue; `target`
+    says what is to be explained, and what it leaves out is chosen by the model's answer. Returns the map on the
+    model's own grid. Raises ValueError with one sentence for anything outside this model.
+    """
+    return make(image.read(picture), catalogue.find(model), method, target, options)

@@ -38,6 +38,13 @@ TEXTS = {
     "strength": "Strength of the map",
     "run_method": "Run",
     "stop_method": "Stop",
+    # files
+    "leaving": "Take the map along",
+    "leaving_png": "Picture (PNG)",
+    "leaving_html": "Page (HTML)",
+    "leaving_npz": "Arrays (npz)",
+    "leaving_call": "The Python that makes this map",
+    "leaving_nothing": "There is no map to take along yet; choose a picture first.",
     # methods
     "group_attention": "Attention",
     "group_tokens": "Tokens",

@@ -11,7 +11,9 @@ from playground.tabs.attention import words
 from playground.tabs.attention.held import ANSWER, PATCH, RAW, Held, Shown, Wish
 from playground.texts import say
 
-START_LAYER = "start_layer"  # the one option whose range is the model's
+START_LAYER = "start_layer"  # its range is the model's
+AXIS = "axis"  # for axial attention alone
+HEADS = "heads"  # while no head is chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,9 @@ class Fields:
         updates[self.query] = gr.update(choices=words.objects(held), visible=bool(held.objects) and method.by_class)
         for owner, option, component in self.options:
             if owner == method.name and option.name == START_LAYER:
-                updates[component] = gr.update(maximum=max(1, held.last_start), interactive=held.last_start > 0)
+                updates[component] = gr.update(maximum=max(1, held.last_start), visible=held.last_start > 0)
+            if option.name == AXIS:
+                updates[component] = gr.update(visible=held.axial)
         return updates
 
     def after(self, held: Held, shown: Shown, method: Method) -> dict[Any, Any]:
@@ -81,6 +85,9 @@ class Fields:
         heads = [(say("all_heads"), -1), *((say("head_choice", number=i + 1), i) for i in range(shown.heads))]
         chosen = -1 if wish.head is None else wish.head
         updates[self.head] = gr.update(choices=heads, value=chosen, visible=shown.heads > 0)
+        for owner, option, component in self.options:
+            if owner == RAW and option.name == HEADS:
+                updates[component] = gr.update(visible=wish.head is None)
         if shown.grid is not None:
             on_patch = wish.start == PATCH
             rows, cols = shown.grid

@@ -41,6 +41,7 @@ class Held:
     objects: tuple[Box, ...]
     methods: tuple[Method, ...]
     last_start: int
+    axial: bool
     unread: str
     loose: Callable[[], Trace | None]
 
@@ -96,9 +97,18 @@ def look(picture: Picture, model: Any, progress: Callable[[float, str], None] | 
     methods = tuple(method for method in METHODS if offered(method, trace, card))
     view = trace.view
     return Held(
-        card, encode(picture.rgb), view.picture_size, view.region_xyxy, found.classes, found.boxes, methods,
-        _last_start(trace), _unread(trace), weakref.ref(trace),
-    )  # fmt: skip
+        card=card,
+        picture=encode(picture.rgb),
+        size=view.picture_size,
+        seen_xyxy=view.region_xyxy,
+        classes=found.classes,
+        objects=found.boxes,
+        methods=methods,
+        last_start=_last_start(trace),
+        axial=_axial(trace),
+        unread=_unread(trace),
+        loose=weakref.ref(trace),
+    )
 
 
 def offered(method: Method, trace: Trace, card: Card) -> bool:
@@ -114,8 +124,7 @@ def offered(method: Method, trace: Trace, card: Card) -> bool:
             method.layers(trace)
     except ValueError:
         return False
-    one_skip_each = not any(isinstance(link.step, AxialAttention) for link in trace.links)
-    return one_skip_each or not (method.name in WALKS and method.needs == "gradient")
+    return not _axial(trace) or not (method.name in WALKS and method.needs == "gradient")
 
 
 def explained(
@@ -222,6 +231,10 @@ def likely_objects(held: Held, least: float = 0.5, fewest: int = 3) -> tuple[Box
 def box_of(held: Held, query: int | None) -> Box | None:
     """Return what one object query answers."""
     return next((box for box in held.objects if box.query == query), None)
+
+
+def _axial(trace: Trace) -> bool:
+    return any(isinstance(link.step, AxialAttention) for link in trace.links)
 
 
 def _last_start(trace: Trace) -> int:

@@ -14,6 +14,7 @@ from playground.image import Picture
 from playground.tabs.attention import drawing, words
 from playground.tabs.attention.fields import Fields, build_fields
 from playground.tabs.attention.held import PATCH, Held, Shown, Wish, explained, look, picked, picked_query
+from playground.tabs.attention.leaving import Leaving, build_leaving, call, wire
 from playground.tabs.attention.working import told
 from playground.tabs.controls import Panel
 from playground.texts import say
@@ -26,7 +27,7 @@ class Parts:
     fields: Fields
     held: gr.State
     shown: gr.State
-    todo: gr.State
+    todo: gr.Number
     caption: gr.HTML
     view: PlotlyView
     legend: gr.HTML
@@ -36,6 +37,7 @@ class Parts:
     several: gr.Column
     shared: gr.Checkbox
     tiles: PlotlyView
+    leaving: Leaving
 
     @property
     def settings(self) -> list[Any]:
@@ -46,7 +48,7 @@ class Parts:
     def outputs(self) -> list[Any]:
         """What handlers may change."""
         own = [self.held, self.shown, self.todo, self.caption, self.view, self.legend, self.run, self.stop]
-        return [*own, self.several, self.tiles, *self.fields.outputs]
+        return [*own, self.several, self.tiles, self.leaving.call, *self.fields.outputs]
 
 
 def build(panel: Panel) -> None:
@@ -71,27 +73,30 @@ def build(panel: Panel) -> None:
     inputs = [panel.picture, *parts.settings]
     asked = parts.todo.change(handlers.run, inputs, parts.outputs, **slow)
     pressed = parts.run.click(handlers.run, inputs, parts.outputs, **slow)
+    wire(parts.leaving, panel, parts.held, parts.shown)
     parts.stop.click(handlers.stopped, None, parts.outputs, cancels=[asked, pressed], **quick)
 
 
 def _lay_out() -> Parts:
-    held, shown, todo = gr.State(None), gr.State(None), gr.State(0)
+    held, shown = gr.State(None), gr.State(None)
+    todo = gr.Number(0, visible="hidden", precision=0)  # a memory would not tell the page that it changed
     caption = gr.HTML(words.waiting(), elem_id="pg-map-caption", apply_default_css=False)
     with gr.Row(elem_id="pg-map"):
         with gr.Column(scale=3, min_width=320):
             view = PlotlyView(height=HEIGHT, elem_id="pg-map-view")
             legend = gr.HTML(apply_default_css=False)
+            strength = gr.Slider(0, 1, STRENGTH, step=0.05, label=say("strength"))
+            leaving = build_leaving()
         with gr.Column(scale=2, min_width=240, elem_id="pg-map-fields"):
             fields = build_fields()
             with gr.Row(elem_classes="pg-pair"):
                 run = gr.Button(say("run_method"), variant="primary", visible=False, min_width=80)
                 stop = gr.Button(say("stop_method"), visible=False, min_width=80)
-            strength = gr.Slider(0, 1, STRENGTH, step=0.05, label=say("strength"))
     with gr.Column(visible=False) as several:
         gr.HTML(words.heading(say("multiples"), say("multiples_more")), apply_default_css=False)
         tiles = PlotlyView(height=360, elem_id="pg-map-tiles")
         shared = gr.Checkbox(True, label=say("shared_scale"))
-    return Parts(fields, held, shown, todo, caption, view, legend, strength, run, stop, several, shared, tiles)
+    return Parts(fields, held, shown, todo, caption, view, legend, strength, run, stop, several, shared, tiles, leaving)
 
 
 @dataclass(frozen=True)
@@ -302,6 +307,7 @@ class Handlers:
             parts.caption: words.caption(held, shown),
             parts.view: drawing.map_over(held, shown, checks.share(strength, say("strength"))),
             parts.legend: words.legend(shown),
+            parts.leaving.call: call(held, shown),
             parts.run: gr.update(visible=again),
             parts.stop: gr.update(visible=False),
             **parts.fields.after(held, shown, method),
