@@ -44,7 +44,7 @@ def _outline(box: Box, colour: str) -> go.Scatter:
         mode="lines",
         line={"color": colour, "width": 3},
         fill="toself",
-        fillcolor=clear(colour, 0.10),
+        fillcolor=clear(colour, 0.06),
         hoveron="fills",
         hoverinfo="text",
         text=f"{plain(box.label)} {percent(box.score)}",
