@@ -18,10 +18,11 @@ from playground.figures.theme import QUIET, clear, figure, plain
 ACROSS = 6  # most tiles side by side
 TALL = 150  # CSS pixels of a tile, at most
 CONTROLS = 84  # CSS pixels below the tiles
-SIDE = 96  # pixels of a tile's longer side in the picture that travels, at least, unless the grid has more
-MOST = 112  # and at most
+SIDE = 96  # pixels of a tile's longer side in the picture that travels, about, unless the grid has more
 GAP = 0.06  # between tiles, as a share of one
 NOTHING = 255  # the place in the palette that is not drawn
+BUDGET = 150_000  # characters of all pictures together
+COARSER = ((112, 0xFF), (112, 0xF8), (56, 0xF8), (40, 0xF0), (28, 0xF0))  # pixels of a tile at most, steps of colour
 PAUSE = 700  # milliseconds a layer while playing
 
 
@@ -42,15 +43,20 @@ def panels(layers: Sequence[Layer], active: int, head: int | None, alt: str, sha
     """
     most = max(layer.maps.shape[0] for layer in layers)
     side_by_side, deep = across(most), -(-most // across(most))
-    tile = _tile(layers[active].maps.shape[1:])
-    gap = max(2, round(GAP * max(tile)))
-    step = (tile[0] + gap, tile[1] + gap)  # (rows, cols)
     top = max(float(layer.maps.max()) for layer in layers) if shared else None
+    for limit, steps in COARSER:
+        tile = _tile(layers[active].maps.shape[1:], limit)
+        gap = max(2, round(GAP * max(tile)))
+        sources = [_picture(layer.maps, tile, gap, side_by_side, deep, top, steps) for layer in layers]
+        if sum(len(source) for source in sources) <= BUDGET:
+            break
+    step = (tile[0] + gap, tile[1] + gap)  # (rows, cols)
 
-    def drawn(layer: Layer) -> list[Any]:
-        return [_image(layer.maps, tile, gap, side_by_side, deep, top), _numbers(layer, step, side_by_side)]
+    def drawn(place: int) -> list[Any]:
+        image = go.Image(source=sources[place], x0=0.5, y0=0.5, dx=1, dy=1, hoverinfo="skip")
+        return [image, _numbers(layers[place], step, side_by_side)]
 
-    frames = [go.Frame(name=str(i), data=drawn(layer), traces=[0, 1]) for i, layer in enumerate(layers)]
+    frames = [go.Frame(name=str(i), data=drawn(i), traces=[0, 1]) for i in range(len(layers))]
     width, height = side_by_side * step[1] - gap, deep * step[0] - gap
     axis = {"visible": False, "fixedrange": True, "constrain": "domain"}
     layout = {
@@ -63,7 +69,7 @@ def panels(layers: Sequence[Layer], active: int, head: int | None, alt: str, sha
         "hovermode": "closest",
     }
     tall = round(deep * TALL * min(1.0, tile[0] / tile[1])) + CONTROLS
-    made = figure([*drawn(layers[active]), _pointer(most, step, side_by_side)], layout, alt, tall)
+    made = figure([*drawn(active), _pointer(most, step, side_by_side)], layout, alt, tall)
     made.layout.meta = {"alt": alt, "aspect": width / height, "below": CONTROLS}
     made.frames = frames
     return made
@@ -74,20 +80,20 @@ def across(heads: int) -> int:
     return heads if heads <= ACROSS else next(n for n in (ACROSS, 5, 4, ACROSS) if heads % n == 0 or n == 4)
 
 
-def _tile(grid: tuple[int, ...]) -> tuple[int, int]:
+def _tile(grid: tuple[int, ...], limit: int) -> tuple[int, int]:
     """Return (rows, cols) of a tile in pixels: a whole multiple of the grid where it is small."""
     rows, cols = grid
-    if max(rows, cols) > MOST:
-        scale = MOST / max(rows, cols)
+    if max(rows, cols) > limit:
+        scale = limit / max(rows, cols)
         return max(1, round(rows * scale)), max(1, round(cols * scale))
-    times = -(-SIDE // max(rows, cols)) if max(rows, cols) < SIDE else 1
+    times = max(1, min(SIDE, limit) // max(rows, cols))
     return rows * times, cols * times
 
 
-def _image(
-    maps: np.ndarray, tile: tuple[int, int], gap: int, side_by_side: int, deep: int, top: float | None
-) -> go.Image:
-    """Return the tiles as one PNG of 256 colours with clear gaps."""
+def _picture(
+    maps: np.ndarray, tile: tuple[int, int], gap: int, side_by_side: int, deep: int, top: float | None, steps: int
+) -> str:
+    """Return the tiles as one PNG of at most 256 colours with clear gaps, as a data address."""
     rows, cols = tile
     canvas = np.full((deep * (rows + gap) - gap, side_by_side * (cols + gap) - gap), NOTHING, dtype=np.uint8)
     for head, values in enumerate(maps):
@@ -95,7 +101,7 @@ def _image(
             small = levels(values, float(values.min()), float(values.max()))
         else:
             small = levels(np.sqrt(np.clip(values, 0, None)), 0.0, math.sqrt(max(top, 0.0)))
-        small = np.minimum(small, NOTHING - 1)
+        small = np.minimum(small, NOTHING - 1) & steps
         down = (np.arange(rows) * small.shape[0]) // rows
         along = (np.arange(cols) * small.shape[1]) // cols
         y, x = (head // side_by_side) * (rows + gap), (head % side_by_side) * (cols + gap)
@@ -104,8 +110,7 @@ def _image(
     picture.putpalette(palette(RISING).tobytes())  # a grey picture becomes one of 256 colours
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True, transparency=NOTHING)
-    source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-    return go.Image(source=source, x0=0.5, y0=0.5, dx=1, dy=1, hoverinfo="skip")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _numbers(layer: Layer, step: tuple[int, int], side_by_side: int) -> go.Scatter:
