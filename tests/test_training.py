@@ -17,13 +17,16 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from playground.models.card import Card
+from playground.models.detr import DETR
 from playground.training import command, evaluate, loop, recipes
 from playground.training.classify import Augment, Classification, augmented, mixed, normalised, to_float
 from playground.training.data import SIDE, DataError, Photos, load, split_held_out
 from playground.training.detection import Detection, detections
 from playground.training.evaluate import Found, Truth
+from playground.training.frozen import FrozenDetection, features
 from playground.training.loop import Run, Settings, Stage, TrainingError
 from playground.training.matching import Target, giou, layer_losses, match, set_loss, to_cxcywh, to_xyxy
+from playground.training.phases import PhasedTraining
 from playground.training.publish import halved, load_weights, publish, write_weights
 from playground.training.scenes import LAYOUTS, SceneMaker
 
@@ -532,6 +535,89 @@ def test_a_detector_learns_from_scenes() -> None:
     answers = detections(run.ema, held, "cpu")
     assert answers[0].boxes_xyxy.shape == (25, 4)
     assert answers[0].boxes_xyxy.min() >= 0 and answers[0].boxes_xyxy.max() <= 64
+
+
+def small_detector() -> recipes.DetectorRecipe:
+    """The detector's recipe with fewer layers, for drawn photos."""
+    recipe = recipes.find("everyday-detr")
+    assert isinstance(recipe, recipes.DetectorRecipe)
+    options = dict(recipe.options) | {"enc": 1, "dec": 2, "d_model": 32, "ffn": 32, "num_classes": 3, "num_queries": 6}
+    phases = tuple(
+        dataclasses.replace(phase, scenes=min(phase.scenes, 12), stages=(Stage(1.0, 64, 2),)) for phase in recipe.phases
+    )
+    whole = dataclasses.replace(recipe, options=options, names=NAMES[:3], phases=phases, stages=(Stage(1.0, 64, 2),))
+    assert isinstance(whole, recipes.DetectorRecipe)
+    return whole
+
+
+def test_stored_features_give_the_answers_of_the_whole_detector(tmp_path: Path) -> None:
+    recipe = small_detector()
+    maker = SceneMaker(drawn_photos(), np.arange(80), NAMES[:3])
+    scenes = [maker.compose(np.random.default_rng(0), 64) for _ in range(3)]
+    state = recipes.build(recipe, 64).state_dict()
+
+    def whole(size: int) -> DETR:
+        model = recipes.build(recipe, size)
+        assert isinstance(model, DETR)
+        model.load_state_dict(state)
+        return model.eval()
+
+    task = FrozenDetection(maker, scenes, whole, 64, 5, tmp_path / "features.npy")
+    headless = task.build(64).eval()
+    assert not [name for name, _ in headless.named_parameters() if name.startswith("backbone")]
+    with torch.inference_mode():
+        ours = headless(features(whole(64), scenes, "cpu"))["logits"]
+        theirs = whole(64)(normalised(to_float(np.stack([scene.image for scene in scenes])), 64))["logits"]
+    torch.testing.assert_close(ours, theirs)
+    pixels, targets = task.batch(64, 4, torch.Generator().manual_seed(0))
+    assert isinstance(pixels, Tensor)
+    assert isinstance(targets, list)
+    assert pixels.shape == (4, 256, 4, 4)
+    assert len(targets) == 4
+
+
+def test_phases_follow_each_other_and_finished_ones_are_not_repeated(tmp_path: Path) -> None:
+    recipe = small_detector()
+    maker = SceneMaker(drawn_photos(), np.arange(80), NAMES[:3])
+    held_out = [maker.compose(np.random.default_rng(0), 64)]
+    told: list[str] = []
+    training = PhasedTraining(recipe, maker, held_out, tmp_path, "cpu", told.append)
+    start = recipes.build(recipe, 64).state_dict()
+    outcome = training.run(start, 0.05, False)
+    assert outcome.steps >= 3
+    assert outcome.state["query_embed.weight"].shape == (6, 32)
+    frozen = loop.saved_state(tmp_path / "everyday-detr.2.state.safetensors")[0]
+    assert not [name for name in frozen if name.startswith("backbone")]
+    changed = {name for name, value in start.items() if not torch.equal(value, outcome.state[name])}
+    assert {"class_embed.weight", "backbone.conv1.weight"} <= changed
+    again = training.run(start, 0.05, True)
+    kinds = ("whole", "frozen", "whole")
+    assert told[-3:] == [f"phase {number} of 3: {kind}, done before" for number, kind in enumerate(kinds, 1)]
+    assert all(torch.equal(again.state[name], outcome.state[name]) for name in again.state)
+
+
+def test_queries_are_added_and_left_out_from_the_end() -> None:
+    state = {"query_embed.weight": torch.arange(12.0).reshape(4, 3)}
+    assert torch.equal(recipes.with_groups(state, 2)["query_embed.weight"], state["query_embed.weight"][:2])
+    more = recipes.with_groups(state, 8)["query_embed.weight"]
+    assert torch.equal(more[:4], state["query_embed.weight"])
+    assert not torch.equal(more[4:], state["query_embed.weight"])
+
+
+def test_a_vision_transformer_reads_a_share_of_its_patches_while_it_learns() -> None:
+    recipe = recipes.find("everyday-vit")
+    photos = dataclasses.replace(drawn_photos(4), classes=EIGHTY)
+    task = Classification(
+        photos, np.arange(4), np.arange(2), lambda s: recipes.build(recipe, s), recipes.fit, Augment()
+    )
+    model = task.build(64)
+    task.enter(model, Stage(1.0, 64, 2, keep=0.25))
+    kept = model.patch_drop(torch.randn(2, 257, 144))
+    assert kept.shape == (2, 65, 144)  # the class token and a quarter of 256 patches
+    model.eval()
+    assert model.patch_drop(torch.randn(2, 257, 144)).shape == (2, 257, 144)
+    task.enter(model.train(), Stage(1.0, 64, 2))
+    assert model.patch_drop(torch.randn(2, 257, 144)).shape == (2, 257, 144)
 
 
 def test_half_precision_refuses_what_does_not_fit() -> None:

@@ -32,7 +32,7 @@ def without_backbone(model: DETR) -> DETR:
 class FrozenDetection(Detection):
     """Scenes composed once, features stored as float16; projection, transformer and heads learn.
 
-    `whole` makes the complete detector with its starting weights; the backbone's batch norms use their running statistics.
+    `whole` makes the complete detector with its starting weights; its batch norms use their running statistics.
     """
 
     def __init__(

@@ -126,8 +126,8 @@ class EverydayCoAtNet(ClassifierRecipe):
             "conv_act_layer": "silu",
         }
     )
-    stages: tuple[Stage, ...] = (Stage(0.3, 32, 64), Stage(0.5, 48, 48), Stage(1.0, 64, 48))
-    minutes: float = 58
+    stages: tuple[Stage, ...] = (Stage(0.3, 32, 64), Stage(0.62, 48, 64), Stage(1.0, 64, 64))
+    minutes: float = 76
     lr: float = 2e-3
     channels_last: bool = True
     paper: str = "https://arxiv.org/abs/2106.04803"
