@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -136,6 +136,11 @@ def replay(picture: Picture, card: Card, progress: Progress | None = None) -> Tr
 def forward(card: Card, progress: Progress | None = None) -> Callable[[Tensor], Tensor]:
     """Return a function from pixels [n, 3, H, W] to logits [n, C], or [n, Q, C + 1], for methods that perturb."""
     return heads.forward(load(card, progress))
+
+
+def silenced(card: Card, progress: Progress | None = None) -> Callable[[Tensor, Sequence[tuple[int, int]]], Tensor]:
+    """Return a function like `forward` that takes for each picture the (attention call, head) to leave out."""
+    return heads.silenced(load(card, progress))
 
 
 def readers(card: Card, progress: Progress | None = None) -> tuple[heads.Reader | None, heads.Reader | None]:

@@ -72,6 +72,44 @@ def record(explicit: bool = False) -> Iterator[list[Call]]:
         yield calls
 
 
+@contextmanager
+def silence(heads: Sequence[tuple[int, int]]) -> Iterator[None]:
+    """Let one head give nothing for each picture of a batch: `heads` (call, head) [B], calls counted as in `record`.
+
+    A fused call's head gives zeros; weights that the model writes out itself are zeroed.
+    """
+    with _Silencer(heads):
+        yield
+
+
+class _Silencer(TorchFunctionMode):
+    def __init__(self, heads: Sequence[tuple[int, int]]) -> None:
+        super().__init__()
+        self.heads = heads
+        self.seen = 0
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if func is not F.scaled_dot_product_attention and not (func in SOFTMAX and _over_last_axis(*args, **kwargs)):
+            return result
+        chosen = [(picture, head) for picture, (call, head) in enumerate(self.heads) if call == self.seen]
+        self.seen += 1
+        if not chosen:
+            return result
+        silenced = result.clone()
+        each = silenced.unflatten(0, (len(self.heads), -1))  # [B, lines, heads, ...], a view
+        for picture, head in chosen:
+            each[picture, :, head] = 0
+        return silenced
+
+
 class _Recorder(TorchFunctionMode):
     def __init__(self, calls: list[Call], explicit: bool) -> None:
         super().__init__()

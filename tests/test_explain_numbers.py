@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from explaining import attention, by_hand, random, traced
+from explaining import access, attention, by_hand, model_of, random, traced
 
-from playground.explain.atlas import atlas, evenness
+from playground.explain import Target, explain
+from playground.explain.atlas import atlas, effects, evenness
+from playground.explain.bias import bias_share, relative_bias
 from playground.explain.similarity import attention_similarity, cka, feature_similarity
+from playground.models import heads
 from playground.trace import Attention, AxialAttention, Link, Sequence, Trace
 
 UNIFORM = {  # grid, pixels of a patch: mean attention distance of a uniform head
@@ -143,3 +146,79 @@ def test_the_atlas_leaves_the_trace_as_it_was() -> None:
     atlas(trace)
     attention_similarity(trace, centred=True)
     assert torch.equal(trace.links[0].step.stored, before)
+
+
+@pytest.mark.parametrize("name", ["vit", "coatnet", "axial", "detr"])
+def test_the_effect_of_a_head_is_what_the_model_loses_without_it(name: str) -> None:
+    model = model_of(name)
+    trace = traced(name, model=model)
+    ask = replace(access(name, model), silenced=heads.silenced(model), batch=5)
+    found = atlas(trace)
+    target = Target(query=1) if name == "detr" else Target()
+    lost = effects(trace, target, ask, found)
+    assert len(lost) == len(found)
+    assert max(np.abs(lost)) > 1e-7
+    if name == "vit":
+        block = model.blocks[1].attn
+        block.proj.weight[:, 64:128] = 0  # what head 1 of three gives, 64 channels each
+        changed = traced(name, model=model).logits.softmax(-1)
+        best = int(trace.logits.argmax())
+        expected = float(trace.logits.softmax(-1)[best] - changed[best])
+        assert lost[4] == pytest.approx(expected, abs=1e-6)
+
+
+def test_nothing_of_the_silence_is_left_behind() -> None:
+    model = model_of("vit")
+    before = traced("vit", model=model).logits
+    heads.silenced(model)(torch.from_numpy(traced("vit").view.pixels)[None], [(0, 0)])
+    assert torch.equal(traced("vit", model=model).logits, before)
+
+
+def coatnet_with_bias() -> tuple[torch.nn.Module, Trace]:
+    model = model_of("coatnet")
+    gen = torch.Generator().manual_seed(2)
+    for stage in model.stages[2:]:
+        for block in stage.blocks:
+            block.attn.rel_pos.relative_position_bias_table.normal_(generator=gen)
+    return model, traced("coatnet", model=model)
+
+
+def test_the_relative_bias_is_a_picture_of_offsets() -> None:
+    model, trace = coatnet_with_bias()
+    link = trace.links[1]
+    rows, cols = link.writes.grid
+    assert link.step.bias is not None and (rows, cols) == (4, 4)
+    picture = relative_bias(link)
+    assert picture.shape == (link.step.heads, 7, 7) and np.isfinite(picture).all()
+    for query in range(rows * cols):
+        for key in range(rows * cols):
+            down, right = key // cols - query // cols, key % cols - query % cols
+            found = picture[:, rows - 1 + down, cols - 1 + right]
+            assert np.array_equal(found, link.step.bias.expand(link.step.heads, -1, -1)[:, query, key])
+    index = model.stages[2].blocks[0].attn.rel_pos.relative_position_index.reshape(16, 16)
+    table = model.stages[2].blocks[0].attn.rel_pos.relative_position_bias_table
+    assert np.array_equal(picture[:, 3, 3], table[index[0, 0]])  # offset zero, in the centre
+    assert np.array_equal(picture[:, 3, 4], table[index[0, 1]])  # a key to the right of its query
+
+
+def test_the_share_of_the_bias_is_nothing_for_a_table_of_zeros_and_all_without_content() -> None:
+    link = traced("coatnet").links[1]
+    untrained = replace(link, step=replace(link.step, bias=torch.zeros_like(link.step.bias)))
+    assert bias_share(untrained) == pytest.approx([0] * untrained.step.heads)
+    _, trace = coatnet_with_bias()
+    link = trace.links[1]
+    assert all(0 < share < 1 for share in bias_share(link))
+    alone = replace(link, step=replace(link.step, q=torch.zeros_like(link.step.q)))
+    assert bias_share(alone) == pytest.approx([1] * link.step.heads)
+    with pytest.raises(ValueError, match="no learned bias"):
+        bias_share(traced("vit").links[0])
+
+
+def test_content_and_bias_can_be_seen_alone() -> None:
+    _, trace = coatnet_with_bias()
+    step = trace.links[1].step
+    for part, logits in (("content", step.scale * step.q @ step.k.mT), ("bias", step.bias.expand(step.heads, 16, 16))):
+        made = explain("attention", trace, Target(layer=0, patch=(1, 2), head=0), {"part": part})
+        assert np.allclose(made.values.ravel(), logits.softmax(-1)[0, 6], atol=1e-6)
+    with pytest.raises(ValueError, match="no learned bias"):
+        explain("attention", traced("vit"), None, {"part": "bias"})

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from playground.explain.attention import BLOCK
+from playground.explain.nouns import Access, Cancelled, Target
 from playground.explain.places import stride_of
-from playground.explain.targets import attention_links
+from playground.explain.targets import attention_links, resolved, score_of
 from playground.trace import Attention, AxialAttention, Link, Sequence, Trace
 
 
@@ -43,6 +44,29 @@ def atlas(trace: Trace) -> tuple[Head, ...]:
         else:
             found += _heads(trace, link, layer)
     return tuple(found)
+
+
+def effects(trace: Trace, target: Target, access: Access, heads: tuple[Head, ...]) -> tuple[float, ...]:
+    """Return for each head of the atlas what p(class) loses when the head gives nothing, -1..1.
+
+    One run of the model for each head. Source: ours, after Michel et al. 2019 (arXiv 1905.10650), section 2.2.
+    """
+    if access.silenced is None or trace.unread:
+        raise ValueError("Heads of this model cannot be taken out one by one.")
+    silenced, target = access.silenced, resolved(trace, target)
+    axial = any(head.axis for head in heads)
+    calls = [(2 * h.layer + (h.axis == "row") if axial else h.layer, h.head) for h in heads]
+    pixels = torch.from_numpy(trace.view.pixels)[None]  # [1, 3, H, W]
+    whole = float(score_of(access.forward(pixels)[0].double().softmax(-1), target))
+    lost: list[float] = []
+    for start in range(0, len(calls), access.batch):
+        if access.cancelled():
+            raise Cancelled
+        chosen = calls[start : start + access.batch]
+        logits = silenced(pixels.expand(len(chosen), -1, -1, -1), chosen).double()
+        lost += [whole - float(score_of(each.softmax(-1), target)) for each in logits]
+        access.progress(len(lost) / len(calls))
+    return tuple(lost)
 
 
 def _heads(trace: Trace, link: Link, layer: int) -> list[Head]:

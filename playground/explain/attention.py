@@ -9,7 +9,7 @@ from torch import Tensor
 from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
 from playground.explain.places import as_map
 from playground.explain.targets import attention_links, chosen, head_of, link_names, one_hot, written_grid
-from playground.trace import Attention, AxialAttention, Link, Sequence, Trace
+from playground.trace import Attention, AxialAttention, Link, Pool, Sequence, Trace
 
 BLOCK = 256  # rows of attention held at once
 
@@ -23,6 +23,8 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
     layer = chosen(link_names(trace), target.layer)
     link = attention_links(trace)[layer]
     head = head_of(link, target)
+    if settings["part"] != "both":
+        link = replace(link, step=part_of(link.step, settings["part"]))
     if isinstance(link.step, AxialAttention) and head is None:  # the width step reads all heads of the height step
         link = replace(link, step=mixed(link.step, settings["heads"]))
     heads = slice(None) if head is None else [head]
@@ -43,6 +45,13 @@ def fuse(per_head: Tensor, how: str) -> Tensor:
     if how == "mean":
         return per_head.mean(0)
     return per_head.amax(0) if how == "max" else per_head.amin(0)
+
+
+def part_of(step: Attention | AxialAttention | Pool, part: str) -> Attention:
+    """Return an attention with its "content" q k alone, or its learned "bias" alone (CoAtNet, equation 3)."""
+    if not isinstance(step, Attention) or step.q is None or step.bias is None or step.bias.dim() < 3:
+        raise ValueError("This model's attention has no learned bias to take apart; leave the part at both.")
+    return replace(step, bias=None) if part == "content" else replace(step, q=torch.zeros_like(step.q))
 
 
 def mixed(step: AxialAttention, how: str) -> AxialAttention:
@@ -137,6 +146,13 @@ METHOD = Method(
     options=(
         Option("direction", "The direction", "looks at", ("looks at", "is looked at by")),
         Option("heads", "The mix of heads", "mean", ("mean", "max", "min"), help="Used while no head is chosen."),
+        Option(
+            "part",
+            "The part",
+            "both",
+            ("both", "content", "bias"),
+            help="Models with a learned bias only: softmax of the content or of the bias alone.",
+        ),
         Option(
             "axis",
             "The axis",

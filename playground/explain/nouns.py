@@ -1,6 +1,6 @@
 """What every explanation method is made of: a target to explain, a map that answers, and the method's description."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -95,12 +95,14 @@ class Access:
 
     `forward` maps pixels [n, 3, H, W] to logits [n, C] or [n, Q, C + 1]; `read` maps sequences [n, T, D] as they
     leave a block to logits [n, C] through the final norm and head, None where there is no such head; `read_boxes` maps
-    a detector's to boxes_cxcywh [n, 4]. `progress` hears the share done, `cancelled` is asked between batches.
+    a detector's to boxes_cxcywh [n, 4]; `silenced` is `forward` with a (call, head) left out for each picture, where
+    effects of heads are asked for. `progress` hears the share done, `cancelled` is asked between batches.
     """
 
     forward: Callable[[Tensor], Tensor]
     read: Callable[[Tensor], Tensor] | None = None
     read_boxes: Callable[[Tensor], Tensor] | None = None
+    silenced: Callable[[Tensor, Sequence[tuple[int, int]]], Tensor] | None = None
     batch: int = 16
     progress: Callable[[float], None] = _stay
     cancelled: Callable[[], bool] = _never

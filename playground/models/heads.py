@@ -1,6 +1,6 @@
 """What a model's head would read in any tokens: the final norm and the head, without the layers before them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from playground.models.card import Card
 from playground.models.detr import DETR
+from playground.record import silence
 
 Reader = Callable[[Tensor], Tensor]
 
@@ -41,6 +42,17 @@ def forward(model: Any) -> Reader:
     if isinstance(model, DETR):
         return _on_device(model, lambda x: model(x, masks=False)["logits"])
     return _on_device(model, model)
+
+
+def silenced(model: Any) -> Callable[[Tensor, Sequence[tuple[int, int]]], Tensor]:
+    """Return a function like `forward` that takes for each picture the (attention call, head) to leave out."""
+    run = forward(model)
+
+    def without(pixels: Tensor, heads: Sequence[tuple[int, int]]) -> Tensor:
+        with silence(heads):
+            return run(pixels)
+
+    return without
 
 
 def _on_device(model: Any, run: Callable[[Tensor], Tensor]) -> Reader:
