@@ -18,9 +18,10 @@ from playground.figures.panels import Layer, across, panels
 from playground.image import Picture, View, read
 from playground.models import FAMILIES, Family, catalogue
 from playground.models.card import Card
-from playground.tabs.attention import drawing, held, words
+from playground.tabs.attention import drawing, further, held, words
+from playground.tabs.attention.handlers import Handlers
 from playground.tabs.attention.held import Held, Shown, Wish, explained, look, picked, picked_query
-from playground.tabs.attention.page import Handlers, Parts, _lay_out
+from playground.tabs.attention.parts import Parts, lay_out
 from playground.tabs.attention.working import told
 from playground.trace import Box, Trace
 
@@ -166,7 +167,7 @@ def test_a_click_chooses_the_smallest_box_around_it_or_the_nearest() -> None:
 @pytest.fixture
 def parts() -> Parts:
     with gr.Blocks():
-        return _lay_out()
+        return lay_out()
 
 
 def values(parts: Parts, **given: Any) -> list[Any]:
@@ -207,7 +208,7 @@ def test_layer_head_patch_class_and_method_cost_no_forward_pass(
 ) -> None:
     seen = counted(monkeypatch)
     page = Handlers(parts)
-    first = page.begin(photo(), name, 0, 0.6, True, *values(parts))
+    first = page.begin(photo(), name, None, None, 0, 0.6, True, None, *values(parts))
     found, before = first[parts.held], first[parts.shown]
     keep = inference.trace(photo(), found.card)  # as the cache does
     assert seen == [name]
@@ -223,11 +224,11 @@ def test_layer_head_patch_class_and_method_cost_no_forward_pass(
     if name != "detr":
         asked.append({"method": "lens", "class_index": 2})
     for given in asked:
-        answer = page.change(found, before, 0, 0.6, True, *values(parts, **given))
+        answer = page.change(found, before, 0, 0.6, True, "tiles", *values(parts, **given))
         assert isinstance(answer[parts.shown], Shown), given
         assert len(answer[parts.view].to_json()) < LIMIT
     click = gr.EventData(None, {"x": 30.0, "y": 30.0, "index": [0, 0]})
-    assert isinstance(page.click(click, found, before, 0, 0.6, True, *values(parts))[parts.shown], Shown)
+    assert isinstance(page.click(click, found, before, 0, 0.6, True, "tiles", *values(parts))[parts.shown], Shown)
     assert seen == [name]
     del keep
 
@@ -235,13 +236,15 @@ def test_layer_head_patch_class_and_method_cost_no_forward_pass(
 def test_gradients_go_the_slow_way_and_perturbation_waits_for_its_button(parts: Parts) -> None:
     page = Handlers(parts)
     found = look(photo(), "vit")
-    assert page.change(found, None, 3, 0.6, True, *values(parts, method="relevance"))[parts.todo] == 4
-    waiting = page.change(found, None, 3, 0.6, True, *values(parts, method="occlusion"))
+    assert page.change(found, None, 3, 0.6, True, "tiles", *values(parts, method="relevance"))[parts.todo] == 4
+    waiting = page.change(found, None, 3, 0.6, True, "tiles", *values(parts, method="occlusion"))
     assert parts.shown not in waiting
     assert waiting[parts.run]["visible"]
-    (answer,) = list(page.run(photo(), found, None, 0, 0.6, True, *values(parts, method="relevance", class_index=2)))
+    (answer,) = list(
+        page.run(photo(), found, None, 0, 0.6, True, "tiles", *values(parts, method="relevance", class_index=2))
+    )
     assert answer[parts.shown].made.target.class_index == 2
-    *told_so_far, last = list(page.run(photo(), found, None, 0, 0.6, True, *values(parts, method="occlusion")))
+    *told_so_far, last = list(page.run(photo(), found, None, 0, 0.6, True, "tiles", *values(parts, method="occlusion")))
     assert told_so_far
     assert last[parts.shown].made.method == "occlusion"
 
@@ -250,8 +253,8 @@ def test_a_trace_that_made_room_is_made_again(parts: Parts) -> None:
     page = Handlers(parts)
     found = look(photo(), "vit")
     gone = replace(found, loose=lambda: None)
-    assert page.change(gone, None, 0, 0.6, True, *values(parts))[parts.todo] == 1
-    (answer,) = list(page.run(photo(), gone, None, 1, 0.6, True, *values(parts)))
+    assert page.change(gone, None, 0, 0.6, True, "tiles", *values(parts))[parts.todo] == 1
+    (answer,) = list(page.run(photo(), gone, None, 1, 0.6, True, "tiles", *values(parts)))
     assert answer[parts.shown].made.method == "attention"
 
 
@@ -279,21 +282,29 @@ def test_bad_input_is_one_sentence_that_names_what_is_allowed(
 ) -> None:
     found, trace = kept(name)
     with pytest.raises(gr.Error, match=said):
-        Handlers(parts).change(found, None, 0, 0.6, True, *values(parts, **given))
+        Handlers(parts).change(found, None, 0, 0.6, True, "tiles", *values(parts, **given))
     del trace
 
 
 def test_another_model_takes_the_same_method_where_it_can(parts: Parts) -> None:
     page = Handlers(parts)
     answer = page.begin(
-        photo(), "axial", 0, 0.6, True, *values(parts, method="rollout", residual=0.25, layer=2, head=1)
+        photo(),
+        "axial",
+        None,
+        None,
+        0,
+        0.6,
+        True,
+        None,
+        *values(parts, method="rollout", residual=0.25, layer=2, head=1),
     )
     assert answer[parts.shown].made.method == "rollout"
     assert answer[parts.shown].wish.options["residual"] == 0.25
-    answer = page.begin(photo(), "resnet", 0, 0.6, True, *values(parts, method="rollout"))
+    answer = page.begin(photo(), "resnet", None, None, 0, 0.6, True, None, *values(parts, method="rollout"))
     assert answer[parts.shown].made.method == "gradcam"
-    assert page.begin(None, "vit", 0, 0.6, True, *values(parts)) == {}
-    unknown = page.begin(photo(), "no-such-model", 0, 0.6, True, *values(parts))
+    assert page.begin(None, "vit", None, None, 0, 0.6, True, None, *values(parts)) == {}
+    unknown = page.begin(photo(), "no-such-model", None, None, 0, 0.6, True, None, *values(parts))
     assert list(unknown) == [parts.caption]
     assert "no-such-model" in unknown[parts.caption]
 
@@ -302,11 +313,11 @@ def test_a_tile_chooses_its_layer_and_head(parts: Parts) -> None:
     found, before = shown("vit")
     keep = found.trace
     event = gr.EventData(None, {"index": [0, 2], "step": 1})
-    answer = Handlers(parts).choose(event, found, before, 0, 0.6, True, *values(parts))
+    answer = Handlers(parts).choose(event, found, before, 0, 0.6, True, "tiles", *values(parts))
     assert (answer[parts.shown].made.target.layer, answer[parts.shown].made.target.head) == (1, 2)
+    assert keep is not None
     for index, step in [([0, 3], 0), ([0, 0], 9), ([-1, 0], 0), (None, 0), ([0, 0], None), (["x", 0], 0)]:
-        assert drawing.tile(before, index, step) is None
-    del keep
+        assert drawing.tile(keep, before, index, step) is None
 
 
 # figures
@@ -358,8 +369,70 @@ def test_every_family_draws_its_map_and_its_tiles() -> None:
         assert trace is not None
         assert drawing.map_over(found, made, 0.5).layout.meta["alt"].startswith("Raw attention")
         tiles = drawing.every_head(trace, made, shared=True)
-        assert tiles is not None
         assert len(tiles.frames) == len(made.layers)
+
+
+# below the map
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_that_is_offered_below_the_map_can_be_drawn(name: str, parts: Parts) -> None:
+    page = Handlers(parts)
+    found = look(photo(), name)
+    trace = inference.trace(photo(), found.card)
+    wish = Wish(found.methods[0].name)
+    (answer,) = list(page.run(photo(), found, None, 0, 0.6, True, "tiles", *values(parts, method=wish.method)))
+    offered = [key for _, key in further.offered(found, trace)]
+    assert ("tiles" in offered) == (name != "resnet")
+    assert ("life" in offered) == (name == "detr")
+    for key in offered:
+        below = page.look_at(found, answer[parts.shown], 0, 0.6, True, key, *values(parts, method=wish.method))
+        assert below[parts.look]["value"] == key
+        assert below[parts.further]["visible"] == (key != "trust")
+        if key != "trust":
+            assert len(below[parts.further]["value"].to_json()) < LIMIT
+
+
+def test_a_dot_of_the_atlas_is_a_head_of_a_layer(parts: Parts) -> None:
+    found, before = shown("vit")
+    trace = found.trace
+    assert trace is not None
+    event = gr.EventData(None, {"index": 4, "curve": 0})
+    answer = Handlers(parts).choose(event, found, before, 0, 0.6, True, "atlas", *values(parts))
+    assert (answer[parts.shown].made.target.layer, answer[parts.shown].made.target.head) == (1, 1)
+    drawn = answer[parts.further]["value"]
+    assert list(drawn.data[0].marker.line.width) == [3 if i == 4 else 1 for i in range(9)]
+    for bad in (9, -1, None, "x", [0, 0], True):
+        assert further.dot(found, trace, bad) is None
+
+
+def test_the_life_of_a_query_ends_with_the_answer() -> None:
+    found, made = shown("detr")
+    trace = found.trace
+    assert trace is not None
+    figure, said = further.draw("life", found, made, trace, shared=True)
+    assert figure is not None
+    assert said.count("<tr>") == 1 + 3
+    best = next(box for box in found.objects if box.query == made.made.target.query)
+    last = next(part for part in figure.data if part.name.startswith("3: "))
+    assert last.name == f"3: {best.label}"
+    assert (min(last.x), min(last.y), max(last.x), max(last.y)) == pytest.approx(best.box_xyxy, abs=0.1)
+
+
+def test_trust_is_measured_on_demand_and_said_of_the_shown_map_alone(parts: Parts) -> None:
+    page = Handlers(parts)
+    found, made = shown("vit", Wish("rollout"))
+    settings = [found, made, 0, 0.6, True, "trust", *values(parts, method="rollout")]
+    before = page.look_at(*settings)
+    assert before[parts.measure]["visible"]
+    assert "Ignores the class you picked" in before[parts.more]
+    after = list(page.measure(photo(), *settings))[-1]
+    assert len(after[parts.further]["value"].data) == 4 * 3
+    assert "random here" in after[parts.more]
+    assert not after[parts.measure]["visible"]
+    other = replace(made, made=replace(made.made))
+    again = page.look_at(found, other, 0, 0.6, True, "trust", *values(parts, method="rollout"))
+    assert again[parts.measure]["visible"]
 
 
 # words

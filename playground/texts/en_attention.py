@@ -8,13 +8,62 @@ TEXTS = {
     "attention_running": "{title}: {share}",
     "attention_stopped": "Stopped; the last map stays.",
     "attention_bare_alt": "The picture without a map",
-    "attention_click": "Click the picture to ask about that place.",
-    "multiples_alt": "Small maps of all heads, one layer at a time, for {layers} layers; the fields above choose one",
-    "multiples": "Every layer and head",
-    "multiples_more": "Press ▶ to go through the layers. Click a tile to see that head large.",
     "shared_scale": "One scale for all tiles (square root)",
     "strongest": "Strongest in row {row}, column {col}, with {value}.",
     "legend": "least {least}, most {most}, on a grid of {rows} × {cols}",
+    # below the map
+    "looks": "Look further",
+    "look_tiles": "Every layer and head",
+    "look_atlas": "Head atlas",
+    "look_alike": "Alike layers",
+    "look_life": "Life of a query",
+    "look_trust": "Can it be trusted?",
+    "more_tiles": (
+        "Raw attention from the same place. Press ▶ to go through the layers; click a tile to see that head large."
+    ),
+    "more_atlas": (
+        "Every dot is a head: how far it looks, on this one picture. Colour is its entropy: dark looks at few places, "
+        "light at all alike. Click a dot to see its map."
+    ),
+    "more_alike": (
+        "How alike any two layers are, 1 for the same. Attention that grows alike from layer to layer has collapsed; "
+        "attention is never negative, which alone makes it look alike, so the second table takes that out."
+    ),
+    "more_life": "What the detector’s heads read in this query after each decoder layer. They were trained to.",
+    "more_trust": (
+        "Patches are taken away, or shown alone, in the order of the map. A good map makes p(class) fall fast when its "
+        "patches go, and rise fast when they come."
+    ),
+    "tiles_alt": "Small maps of all heads, one layer at a time, for {layers} layers; the fields above choose one",
+    "atlas_alt": "{heads} heads of {layers} layers by how far they look; the fields above choose one",
+    "atlas_none": "No head of this model attends between places of the picture.",
+    "alike_alt": "Tables of how alike the layers are",
+    "alike_false": "Attention",
+    "alike_true": "Attention, less its mean",
+    "alike_features": "Features (CKA)",
+    "life_layer": "After",
+    "life_label": "Best class",
+    "life_score": "Score",
+    "life_nothing": "No object",
+    "life_box": "Left, top, right, bottom (pixels)",
+    "trust_ready": "This runs the model several hundred times. Press the button to start; you can stop it.",
+    "trust_run": "Measure",
+    "trust_title": "Measuring",
+    "trust_map": "this map",
+    "trust_random": "random, mean of five",
+    "trust_centre": "from the centre",
+    "trust_deletion": "Deletion",
+    "trust_insertion": "Insertion",
+    "trust_chart": "{mode}, {fill}",
+    "trust_what": "Area under the curve",
+    "trust_alt": "Curves of p(class) while patches are taken away or shown, for the map, chance and the centre",
+    "trust_good": "Better than random and centre here ({fill})",
+    "trust_no_random": "No better than random here ({fill})",
+    "trust_no_centre": "No better than the centre here ({fill})",
+    "fill_mean": "grey",
+    "fill_blur": "blurred",
+    "badge_any_class": "Ignores the class you picked",
+    "badge_box": "In the box: {energy} of the map on {area} of the area; highest place inside {hit}",
     # fields
     "method": "Method",
     "layer": "Layer",

@@ -3,15 +3,26 @@
 from dataclasses import replace
 from typing import Any
 
-from playground.explain import Target
+from playground.explain import Target, method_of
 from playground.explain.attention import column, row
 from playground.explain.targets import attention_links, one_hot
 from playground.figures.overlay import Figure, Outline, bare, overlay
 from playground.figures.panels import Layer, across, panels
 from playground.tabs.attention import words
-from playground.tabs.attention.held import PATCH, RAW, Grid, Held, Shown, backward, box_of, likely_objects
+from playground.tabs.attention.held import (
+    PATCH,
+    RAW,
+    Grid,
+    Held,
+    Shown,
+    Wish,
+    backward,
+    box_of,
+    layers_of,
+    likely_objects,
+)
 from playground.texts import say
-from playground.trace import Link, Trace
+from playground.trace import Link, Pool, Trace
 
 
 def picture(held: Held) -> Figure:
@@ -41,40 +52,46 @@ def map_over(held: Held, shown: Shown, strength: float) -> Figure:
     )
 
 
-def every_head(trace: Trace, shown: Shown, shared: bool) -> Figure | None:
-    """Draw the raw attention of all heads of all layers from where the map starts; None where there is no such map."""
-    if shown.wish.method != RAW:
-        return None
-    layers = [Layer(link.name, _maps(trace, link, shown)) for _, link in drawn_links(trace, shown)]
-    numbers = [number for number, _ in drawn_links(trace, shown)]
-    active = numbers.index(shown.made.target.layer or 0)
-    return panels(layers, active, shown.made.target.head, say("multiples_alt", layers=len(layers)), shared)
+def every_head(trace: Trace, shown: Shown, shared: bool) -> Figure:
+    """Draw the raw attention of all heads of all layers, from where the map starts."""
+    links = drawn_links(trace, shown)
+    layers = [Layer(link.name, _maps(trace, link, shown)) for _, link in links]
+    target = shown.made.target
+    numbers = [number for number, _ in links]
+    raw = shown.made.method == RAW
+    active = numbers.index(target.layer) if raw and target.layer in numbers else len(numbers) - 1
+    return panels(layers, active, target.head if raw else None, say("tiles_alt", layers=len(layers)), shared)
 
 
-def tile(shown: Shown, index: Any, step: Any) -> tuple[int, int] | None:
+def tile(trace: Trace, shown: Shown, index: Any, step: Any) -> tuple[int, int] | None:
     """Return the (layer, head) of a clicked tile [row, col] while the slider stood on `step`; None for no tile."""
     try:
         down, along = (int(place) for place in index)
         layer = int(step)
     except (TypeError, ValueError):
         return None
-    if not (0 <= layer < len(shown.layers) and min(down, along) >= 0):
+    links = drawn_links(trace, shown)
+    heads = [link.step.heads for _, link in links if not isinstance(link.step, Pool)]
+    if not (0 <= layer < len(links) and min(down, along) >= 0):
         return None
-    head = down * across(max(shown.layer_heads)) + along
-    return (shown.layers[layer][1], head) if head < shown.layer_heads[layer] else None
+    head = down * across(max(heads)) + along
+    return (links[layer][0], head) if along < across(max(heads)) and head < heads[layer] else None
 
 
 def drawn_links(trace: Trace, shown: Shown) -> list[tuple[int, Link]]:
     """Return (number, link) of the layers among the small pictures, in their order."""
+    wish = shown.wish if shown.made.method == RAW else Wish()
     links = attention_links(trace)
-    return [(number, links[number]) for _, number in shown.layers]
+    return [(number, links[number]) for _, number in layers_of(method_of(RAW), trace, wish)]
 
 
 def _maps(trace: Trace, link: Link, shown: Shown) -> Any:
     """Return one link's maps, float32 [heads, rows, cols], from the same place on the picture as the map shown."""
     back = backward(shown.wish)
     start_on, read = (link.reads, link.writes) if back else (link.writes, link.reads)
-    target = replace(shown.made.target, layer=None, head=None)
+    target = replace(shown.made.target, layer=None, head=None, class_index=None)
+    if target.token is not None and target.token not in start_on.prefix:
+        target = replace(target, token=None)
     if target.patch is not None and start_on.grid is not None and shown.grid is not None:
         target = replace(target, patch=_scaled(target.patch, shown.grid, start_on.grid))
     if start_on.grid is None:
@@ -82,7 +99,7 @@ def _maps(trace: Trace, link: Link, shown: Shown) -> Any:
     start = one_hot(trace, start_on, target)  # [N]
     if back and int((start > 0).sum()) != 1:
         start = one_hot(trace, start_on, replace(target, patch=(start_on.grid[0] // 2, start_on.grid[1] // 2)))  # type: ignore[index]
-    axis = shown.wish.options.get("axis", "both")
+    axis = shown.wish.options.get("axis", "both") if shown.made.method == RAW else "both"
     values = column(link, start, slice(None)) if back else row(link, start, slice(None), axis)  # [heads, N]
     assert read.grid is not None
     return values[:, len(read.prefix) :].reshape(-1, *read.grid).numpy().astype("float32")

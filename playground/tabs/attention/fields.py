@@ -13,6 +13,7 @@ from playground.texts import say
 
 START_LAYER = "start_layer"  # its range is the model's
 AXIS = "axis"  # for axial attention alone
+ALL_HEADS = -1
 HEADS = "heads"  # while no head is chosen
 
 
@@ -51,6 +52,7 @@ class Fields:
             for (owner, option, _), value in zip(self.options, values[8:], strict=True)
             if owner == method
         }
+        head = None if head == ALL_HEADS else head
         return Wish(str(method), class_index, query, str(start or ANSWER), row, col, layer, head, options)
 
     def of_method(self, held: Held, method: Method) -> dict[Any, Any]:
@@ -82,8 +84,8 @@ class Fields:
         updates[self.query] = gr.update(choices=words.objects(held), value=wish.query, visible=shown.asks_query)
         if shown.layers:
             updates[self.layer] = gr.update(choices=list(shown.layers), value=wish.layer, visible=True)
-        heads = [(say("all_heads"), -1), *((say("head_choice", number=i + 1), i) for i in range(shown.heads))]
-        chosen = -1 if wish.head is None else wish.head
+        heads = [(say("all_heads"), ALL_HEADS), *((say("head_choice", number=i + 1), i) for i in range(shown.heads))]
+        chosen = ALL_HEADS if wish.head is None else wish.head
         updates[self.head] = gr.update(choices=heads, value=chosen, visible=shown.heads > 0)
         for owner, option, component in self.options:
             if owner == RAW and option.name == HEADS:

@@ -44,6 +44,7 @@ class Held:
     axial: bool
     unread: str
     loose: Callable[[], Trace | None]
+    memo: dict[Any, Any] = field(default_factory=dict)  # what was measured of this picture; small
 
     @property
     def trace(self) -> Trace | None:
@@ -73,8 +74,7 @@ class Wish:
 class Shown:
     """A map that was made: for which wish, on which patches it may start, and what could be chosen besides.
 
-    `layers` are (name, number) of the method's layers; `heads` how many the layer has, 0 where none can be chosen, and
-    `layer_heads` the same of every layer;
+    `layers` are (name, number) of the method's layers; `heads` how many the layer has, 0 where none can be chosen;
     `tokens` the prefix tokens it may start from; `asks_query` whether an object query is part of the question.
     """
 
@@ -84,7 +84,6 @@ class Shown:
     grid_xyxy: XYXY | None
     layers: tuple[tuple[str, int], ...]
     heads: int
-    layer_heads: tuple[int, ...]
     tokens: tuple[str, ...]
     asks_query: bool
 
@@ -161,7 +160,6 @@ def explained(
         grid_xyxy=region_of(trace.view, grid) if grid else None,
         layers=layers,
         heads=heads_of(method, trace, layer),
-        layer_heads=tuple(heads_of(method, trace, number) for _, number in layers),
         tokens=tokens,
         asks_query=is_detector(trace) and (method.by_class or grid is None),
     )

@@ -1,5 +1,6 @@
 """The Attention tab in words: what the map shows, its scale, and what belongs to no place. Foreign text is escaped."""
 
+from collections.abc import Sequence
 from html import escape
 
 from playground.explain import METHODS, Method, method_of
@@ -32,14 +33,14 @@ def ready(method: Method) -> str:
     return _lines(method.title, say("attention_ready"))
 
 
-def running(method: Method, share: float) -> str:
+def running(title: str, share: float) -> str:
     """Say how far a long run is."""
-    return _lines(say("attention_running", title=method.title, share=percent(share)), "")
+    return _lines(say("attention_running", title=title, share=percent(share)), "")
 
 
-def heading(title: str, more: str) -> str:
-    """Return the heading of a part of the tab."""
-    return f'<div class="pg-part"><h2>{escape(title)}</h2><p>{escape(more)}</p></div>'
+def heading(look: str) -> str:
+    """Say what the part below the map shows."""
+    return f'<p class="pg-about">{escape(say(f"more_{look}"))}</p>'
 
 
 def about(method: Method, unread: str = "") -> str:
@@ -102,6 +103,13 @@ def objects(held: Held) -> list[tuple[str, int]]:
     return [
         (say("object", label=box.label, share=percent(box.score), query=box.query), box.query) for box in held.objects
     ]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out texts as a table."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="pg-table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def number(value: float) -> str:

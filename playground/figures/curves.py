@@ -1,0 +1,72 @@
+"""Insertion and deletion curves beside their baselines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from playground.figures.theme import PALETTE, QUIET, clear, figure, plain
+
+HEIGHT = 340
+GAP = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One curve: `kind` is "map", "random" or "centre"."""
+
+    name: str
+    kind: str
+    shares: np.ndarray
+    scores: np.ndarray
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "map": {"color": PALETTE[0], "width": 3},
+    "random": {"color": QUIET, "width": 2, "dash": "dash"},
+    "centre": {"color": PALETTE[1], "width": 2, "dash": "dot"},
+}
+
+
+def curves(charts: Sequence[tuple[str, Sequence[Line]]], alt: str) -> go.Figure:
+    """Draw the (title, lines) side by side: share of the picture changed against p(class), on one scale."""
+    wide = (1 - GAP * (len(charts) - 1)) / len(charts)
+    grid = {"gridcolor": clear(QUIET, 0.25), "zeroline": False, "fixedrange": True}
+    most = max(float(line.scores.max()) for _, lines in charts for line in lines)
+    traces: list[Any] = []
+    notes: list[Any] = []
+    layout: dict[str, Any] = {}
+    for i, (title, lines) in enumerate(charts):
+        end = "" if i == 0 else str(i + 1)
+        left = i * (wide + GAP)
+        traces += [
+            go.Scatter(
+                x=line.shares,
+                y=line.scores.astype(np.float32),
+                mode="lines",
+                line=LOOKS[line.kind],
+                name=plain(line.name),
+                showlegend=i == 0,
+                xaxis=f"x{end}",
+                yaxis=f"y{end}",
+                hovertemplate="%{y:.3f}<extra>%{fullData.name}</extra>",
+            )
+            for line in lines
+        ]
+        domain = [left, left + wide]
+        layout[f"xaxis{end}"] = {**grid, "domain": domain, "range": [0, 1], "tickformat": ".0%", "anchor": f"y{end}"}
+        layout[f"yaxis{end}"] = {**grid, "range": [0, most * 1.05 or 1], "anchor": f"x{end}", "domain": [0, 0.9]}
+        notes.append(
+            {"text": plain(title), "x": left, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper",
+             "yanchor": "top", "showarrow": False, "font": {"size": 14}}
+        )  # fmt: skip
+    layout |= {
+        "annotations": notes,
+        "margin": {"l": 40, "r": 8, "t": 4, "b": 64},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": -0.14, "yanchor": "top"},
+        "hovermode": "closest",
+    }
+    return figure(traces, layout, alt, HEIGHT)

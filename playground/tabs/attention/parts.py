@@ -1,0 +1,83 @@
+"""The components of the Attention tab and where they stand."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from playground.components import PlotlyView
+from playground.figures.overlay import HEIGHT, STRENGTH
+from playground.tabs.attention import words
+from playground.tabs.attention.fields import Fields, build_fields
+from playground.tabs.attention.leaving import Leaving, build_leaving
+from playground.texts import say
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The components of the tab and the page's memory of what is held and shown."""
+
+    fields: Fields
+    held: gr.State
+    shown: gr.State
+    todo: gr.Number
+    caption: gr.HTML
+    view: PlotlyView
+    legend: gr.HTML
+    strength: gr.Slider
+    leaving: Leaving
+    run: gr.Button
+    stop: gr.Button
+    look: gr.Radio
+    about: gr.HTML
+    measure: gr.Button
+    halt: gr.Button
+    further: PlotlyView
+    shared: gr.Checkbox
+    more: gr.HTML
+
+    @property
+    def settings(self) -> list[Any]:
+        """What every handler reads besides the picture: memory, drawing, and the fields, as `Given` takes them."""
+        return [self.held, self.shown, self.todo, self.strength, self.shared, self.look, *self.fields.inputs]
+
+    @property
+    def below(self) -> list[Any]:
+        """What stands below the map."""
+        return [self.look, self.about, self.measure, self.halt, self.further, self.shared, self.more]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What handlers may change."""
+        own = [self.held, self.shown, self.todo, self.caption, self.view, self.legend, self.run, self.stop]
+        return [*own, self.leaving.call, *self.below, *self.fields.outputs]
+
+
+def lay_out() -> Parts:
+    """Lay out the tab inside the current context."""
+    held, shown = gr.State(None), gr.State(None)
+    todo = gr.Number(0, visible="hidden", precision=0)  # a memory would not tell the page that it changed
+    caption = gr.HTML(words.waiting(), elem_id="pg-map-caption", apply_default_css=False)
+    with gr.Row(elem_id="pg-map"):
+        with gr.Column(scale=3, min_width=320):
+            view = PlotlyView(height=HEIGHT, elem_id="pg-map-view")
+            legend = gr.HTML(apply_default_css=False)
+            strength = gr.Slider(0, 1, STRENGTH, step=0.05, label=say("strength"))
+            leaving = build_leaving()
+        with gr.Column(scale=2, min_width=240, elem_id="pg-map-fields"):
+            fields = build_fields()
+            with gr.Row(elem_classes="pg-pair"):
+                run = gr.Button(say("run_method"), variant="primary", visible=False, min_width=80)
+                stop = gr.Button(say("stop_method"), visible=False, min_width=80)
+    look = gr.Radio([], label=say("looks"), visible=False, elem_id="pg-looks", elem_classes="pg-pills")
+    about = gr.HTML(apply_default_css=False)
+    with gr.Row(elem_classes="pg-pair"):
+        measure = gr.Button(say("trust_run"), variant="primary", visible=False, min_width=80)
+        halt = gr.Button(say("stop_method"), visible=False, min_width=80)
+    further = PlotlyView(height=360, elem_id="pg-map-tiles", visible=False)
+    shared = gr.Checkbox(True, label=say("shared_scale"), visible=False)
+    more = gr.HTML(apply_default_css=False)
+    return Parts(
+        fields, held, shown, todo, caption, view, legend, strength, leaving, run, stop, look, about, measure, halt,
+        further, shared, more,
+    )  # fmt: skip
