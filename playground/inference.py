@@ -20,6 +20,7 @@ from playground.models import family_of, heads
 from playground.models.answers import classes_of, objects_of
 from playground.models.card import Card
 from playground.models.preprocess import preprocess_of
+from playground.models.randomise import randomised
 from playground.models.weights import load as load_weights
 from playground.trace import Prediction, Trace
 
@@ -133,6 +134,20 @@ def replay(picture: Picture, card: Card, progress: Progress | None = None) -> Tr
     return _within_memory(lambda device: _run(picture, card, device, progress, graph=True))
 
 
+def untrained(
+    picture: Picture, card: Card, share: float = 1.0, seed: int = 0, progress: Progress | None = None
+) -> Trace:
+    """Return the trace, with its graph, of the model with its last `share` of layers drawn anew; it is not kept.
+
+    A map that stays the same explains the picture, not the model. Raises InferenceError or WeightsError.
+    """
+
+    def change(model: nn.Module) -> nn.Module:
+        return randomised(model, share, seed)
+
+    return _within_memory(lambda device: _run(picture, card, device, progress, graph=True, change=change))
+
+
 def forward(card: Card, progress: Progress | None = None) -> Callable[[Tensor], Tensor]:
     """Return a function from pixels [n, 3, H, W] to logits [n, C], or [n, Q, C + 1], for methods that perturb."""
     return heads.forward(load(card, progress))
@@ -202,8 +217,16 @@ def _within_memory(run: Callable[[torch.device], Trace]) -> Trace:
     return run(torch.device("cpu"))
 
 
-def _run(picture: Picture, card: Card, device: torch.device, progress: Progress | None, graph: bool = False) -> Trace:
+def _run(
+    picture: Picture,
+    card: Card,
+    device: torch.device,
+    progress: Progress | None,
+    graph: bool = False,
+    change: Callable[[nn.Module], nn.Module] | None = None,
+) -> Trace:
     model = load(card, progress, device)
+    model = change(model) if change else model
     seen = view(picture, preprocess_of(card))
     start = time.perf_counter()
     made = family_of(card).trace(model, seen, card, device, graph)  # its results are on the CPU, so the device is done

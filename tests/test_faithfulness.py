@@ -6,13 +6,14 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
-from explaining import access, attention, blank_view, by_hand, traced
+from explaining import access, attention, blank_view, by_hand, model_of, traced
 from torch import Tensor
 
 from playground.explain import Access, Cancelled, Map, Target, explain
 from playground.explain.faithfulness import area, baselines, measure, on_grid, ranking
 from playground.explain.perturb import filled
 from playground.explain.pointing import agreement, pointing, spearman, ssim
+from playground.models.randomise import randomised
 from playground.trace import Trace
 
 
@@ -225,3 +226,37 @@ def test_attention_and_rollout_ignore_the_class_and_relevance_does_not() -> None
         assert found.ignores is ignores
         if ignores:
             assert (found.spearman, found.ssim) == (1, pytest.approx(1))
+
+
+@pytest.mark.parametrize("name", ["vit", "coatnet", "axial", "detr"])
+def test_drawing_weights_anew_changes_the_answer_and_leaves_the_model_alone(name: str) -> None:
+    model = model_of(name)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    answers = [traced(name, model=randomised(model, share)).logits for share in (0.1, 1.0)]
+    plain = traced(name, model=model).logits
+    assert all(not torch.allclose(answer, plain, atol=1e-4) and answer.isfinite().all() for answer in answers)
+    assert torch.equal(traced(name, model=randomised(model, 1.0)).logits, answers[1])
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    randomised(model)
+    assert torch.equal(torch.rand(1), expected)  # the caller's own chance is left alone
+
+
+def test_the_share_counts_from_the_head_down() -> None:
+    model = model_of("vit")
+    state, changed = model.state_dict(), randomised(model, 0.05).state_dict()
+    touched = {key for key in state if not torch.equal(state[key], changed[key])}
+    assert "head.weight" in touched
+    assert not any(key.startswith(("patch_embed", "blocks.0", "blocks.1.")) for key in touched)
+
+
+def test_relevance_notices_weights_drawn_anew() -> None:
+    model = model_of("vit")
+    maps = [
+        explain("relevance", traced("vit", graph=True, model=m), Target(class_index=1))
+        for m in (model, randomised(model))
+    ]
+    assert agreement(*maps).spearman < 0.9
+    assert not agreement(*maps).ignores
