@@ -8,9 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from playground.image import View
-from playground.models import any_timm, axial, axial_trace, coatnet, detr, detr_trace, vit
-from playground.models.card import Card
+from playground.models.lean import import_timm
 from playground.trace import Trace
+
+import_timm()  # before the families, which would import it whole
+
+from playground.models import any_timm, axial, axial_trace, coatnet, detr, detr_trace, vit  # noqa: E402
+from playground.models.card import Card  # noqa: E402
 
 
 @dataclass(frozen=True)
