@@ -388,9 +388,9 @@ def test_everything_that_is_offered_below_the_map_can_be_drawn(name: str, parts:
     for key in offered:
         below = page.look_at(found, answer[parts.shown], 0, 0.6, True, key, *values(parts, method=wish.method))
         assert below[parts.look]["value"] == key
-        assert below[parts.further]["visible"] == (key != "trust")
+        assert below[parts.frame]["visible"] == (key != "trust")
         if key != "trust":
-            assert len(below[parts.further]["value"].to_json()) < LIMIT
+            assert len(below[parts.further].to_json()) < LIMIT
 
 
 def test_a_dot_of_the_atlas_is_a_head_of_a_layer(parts: Parts) -> None:
@@ -400,7 +400,7 @@ def test_a_dot_of_the_atlas_is_a_head_of_a_layer(parts: Parts) -> None:
     event = gr.EventData(None, {"index": 4, "curve": 0})
     answer = Handlers(parts).choose(event, found, before, 0, 0.6, True, "atlas", *values(parts))
     assert (answer[parts.shown].made.target.layer, answer[parts.shown].made.target.head) == (1, 1)
-    drawn = answer[parts.further]["value"]
+    drawn = answer[parts.further]
     assert list(drawn.data[0].marker.line.width) == [3 if i == 4 else 1 for i in range(9)]
     for bad in (9, -1, None, "x", [0, 0], True):
         assert further.dot(found, trace, bad) is None
@@ -427,7 +427,7 @@ def test_trust_is_measured_on_demand_and_said_of_the_shown_map_alone(parts: Part
     assert before[parts.measure]["visible"]
     assert "Ignores the class you picked" in before[parts.more]
     after = list(page.measure(photo(), *settings))[-1]
-    assert len(after[parts.further]["value"].data) == 4 * 3
+    assert len(after[parts.further].data) == 4 * 3
     assert "random here" in after[parts.more]
     assert not after[parts.measure]["visible"]
     other = replace(made, made=replace(made.made))

@@ -251,12 +251,13 @@ class Handlers:
             parts.about: words.heading(chosen),
             parts.measure: gr.update(visible=chosen == TRUST and figure is None),
             parts.halt: gr.update(visible=False),
-            parts.further: gr.update(value=figure, visible=True) if figure else gr.update(visible=False),
+            parts.frame: gr.update(visible=figure is not None),
+            **({parts.further: figure} if figure else {}),
             parts.shared: gr.update(visible=chosen == "tiles"),
             parts.more: said,
         }
 
     def _nothing_below(self) -> Updates:
         parts = self.parts
-        hidden = [parts.look, parts.measure, parts.halt, parts.further, parts.shared]
+        hidden = [parts.look, parts.measure, parts.halt, parts.frame, parts.shared]
         return {**{part: gr.update(visible=False) for part in hidden}, parts.about: "", parts.more: ""}

@@ -16,6 +16,7 @@ from playground.tabs.attention.held import Held, Shown, box_of
 from playground.texts import say
 from playground.trace import Trace
 
+STEPS = 14  # half of what a study takes: a visitor waits
 BASE_RUNS = 6 / 7  # of all runs: five random orders and the centre beside the map's own
 
 
@@ -27,7 +28,7 @@ def measured(
     key = ("baselines", target)
     if key not in held.memo:
         access = maps.access_to(held.card, lambda share: progress(share * BASE_RUNS), cancelled)
-        held.memo[key] = baselines(trace, target, access)
+        held.memo[key] = baselines(trace, target, access, STEPS)
     access = maps.access_to(held.card, lambda share: progress(BASE_RUNS + share * (1 - BASE_RUNS)), cancelled)
     held.memo["trust"] = (shown.made, measure(trace, shown.made, access, held.memo[key]), held.memo[key])
 
