@@ -50,5 +50,5 @@ def warm() -> None:
         return
     try:
         predict.ask(image.read(picture), model)
-    except Exception:  # the visitor who asks for it is told; the page opens all the same
-        logging.getLogger(__name__).warning("the first answer could not be made ahead", exc_info=True)
+    except ValueError as error:  # the visitor who asks for it is told the same; the page opens all the same
+        logging.getLogger(__name__).warning("The first answer could not be made ahead. %s", error)

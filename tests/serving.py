@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 120  # seconds for a slow machine to start
+PATIENCE = 240  # seconds for a busy machine to start
 
 
 def free_port() -> int:
