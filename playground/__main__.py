@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 def _models(options: argparse.Namespace) -> int:
     from playground import api
 
-    cards = api.models()
+    cards = api.cards()
     if options.json:
         print(json.dumps([asdict(card) for card in cards], indent=2, ensure_ascii=False))
         return 0

@@ -19,7 +19,7 @@ from playground.trace import Prediction
 MOST_CLASSES = 1000
 
 
-def models() -> tuple[Card, ...]:
+def cards() -> tuple[Card, ...]:
     """Return the cards of all models that can be asked by name: the bundled ones first, then those on the Hub."""
     return (*catalogue.bundled(), *catalogue.HUB)
 
@@ -29,7 +29,7 @@ def predict(
 ) -> Prediction:
     """Answer one picture with one model.
 
-    `picture` is a path, the bytes of a file, an open file or a PIL picture; `model` a name from `models()`.
+    `picture` is a path, the bytes of a file, an open file or a PIL picture; `model` a name from `cards()`.
     Classifiers give the `top_k` best classes, detectors the boxes (pixels of the upload) and segments scoring at
     least `threshold` (0 to 1). Raises ValueError with one sentence for a bad picture, name or number.
     """

@@ -75,7 +75,7 @@ def test_the_shell_answers_in_json() -> None:
 
 def test_the_shell_lists_every_model() -> None:
     done = shell("models", "--json")
-    assert [card["name"] for card in json.loads(done.stdout)] == [card.name for card in pg.models()]
+    assert [card["name"] for card in json.loads(done.stdout)] == [card.name for card in pg.cards()]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def predict(image: Picture | None, model: str, top_k: int = 5, threshold: float 
 
 def models() -> list[dict[str, Any]]:
     """List the models that can be asked by name, with licence, size, labels and measured scores."""
-    return [asdict(card) for card in api.models()]
+    return [asdict(card) for card in api.cards()]
 
 
 def build_endpoints() -> None:
