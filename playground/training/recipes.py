@@ -173,7 +173,7 @@ class EverydayAxial(ClassifierRecipe):
             "stem": "convs",
         }
     )
-    stages: tuple[Stage, ...] = (Stage(0.35, 32, 48), Stage(0.55, 48, 48), Stage(1.0, 64, 48))
+    stages: tuple[Stage, ...] = (Stage(0.45, 32, 48), Stage(0.65, 48, 48), Stage(1.0, 64, 48))
     minutes: float = 34
     lr: float = 1.5e-3
     paper: str = "https://arxiv.org/abs/2003.07853"
@@ -201,9 +201,9 @@ class EverydayResNet(ClassifierRecipe):
 class EverydayDETR(DetectorRecipe):
     """DETR on 128 px scenes (8x8 memory), narrow ResNet-18 backbone, width 128, 3 + 3 layers, 25 queries.
 
-    Three phases: everything on fresh scenes; then the backbone is frozen and its features of 24,000 scenes are stored,
-    so that the transformer sees several times as many a second; then everything again at a low rate. While training,
-    groups of queries are matched each by itself; the first group is kept.
+    Two phases: everything on fresh scenes; then the backbone is frozen and its features of 24,000 scenes are stored, so
+    that the transformer sees three times as many a second. While training, groups of queries are matched each by
+    itself; the first group is kept.
     """
 
     name: str = "everyday-detr"
@@ -226,15 +226,14 @@ class EverydayDETR(DetectorRecipe):
         }
     )
     stages: tuple[Stage, ...] = (Stage(1.0, 128, 16),)
-    minutes: float = 60
+    minutes: float = 53
     lr: float = 5e-4
     weight_decay: float = 1e-3
     clip: float = 1.0
     names: tuple[str, ...] = THINGS
     phases: tuple[Phase, ...] = (
-        Phase("whole", 0.45, (Stage(0.4, 96, 16), Stage(1.0, 128, 16)), 5e-4, 4),
-        Phase("frozen", 0.4, (Stage(1.0, 128, 32),), 5e-4, 2, scenes=24_000),
-        Phase("whole", 0.15, (Stage(1.0, 128, 16),), 1.5e-4, 2),
+        Phase("whole", 0.55, (Stage(0.4, 96, 16), Stage(1.0, 128, 16)), 5e-4, 4),
+        Phase("frozen", 0.45, (Stage(1.0, 128, 32),), 5e-4, 2, scenes=24_000),
     )
     backbone_factor: float = 0.4
     channels_last: bool = True
