@@ -20,7 +20,6 @@ MAY_IMPORT = {  # room: the rooms it may import
     "texts": set(),
     "trace": {"image"},
     "record": {"trace"},
-    "explain": {"checks", "image", "record", "trace"},
     "models": {"trace", "image", "record"},
     "web": {"texts"},
     "inference": {"models", "image", "trace", "record"},
@@ -30,12 +29,15 @@ MAY_IMPORT = {  # room: the rooms it may import
     "explain_command": {"explain", "export", "image", "maps", "models"},
     "maps": {"explain", "image", "inference", "models", "trace"},
     "training": {"models", "image", "trace"},
-    "api": {"checks", "image", "inference", "models", "trace"},
+    "api": {"checks", "explain", "image", "inference", "maps", "models", "trace"},
     "components": {"image", "texts", "figures"},
-    "tabs": {"api", "explain", "embeddings", "checks", "components", "export", "figures", "image", "inference", "maps", "models", "samples", "texts", "trace"},
+    "tabs": {
+        *("api", "checks", "components", "embeddings", "explain", "export", "figures", "image", "inference"),
+        *("maps", "models", "samples", "texts", "trace"),
+    },
     "ui": {"components", "inference", "models", "tabs", "texts"},
     "launch": {"components", "image", "tabs", "texts", "ui", "web"},
-    "__main__": {"api", "launch", "training"},
+    "__main__": {"api", "explain_command", "launch", "training"},
     "app": {"launch", "ui"},
 }
 ONLY_IN = {  # package: the rooms where it may be imported
