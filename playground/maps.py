@@ -59,7 +59,14 @@ def of_trace(
 def access_to(card: Card, progress: Callable[[float], None] = stay, cancelled: Callable[[], bool] = never) -> Access:
     """Return the card's model for methods that run it again or read tokens with its head."""
     read, read_boxes = inference.readers(card)
-    return Access(inference.forward(card), read, read_boxes, progress=progress, cancelled=cancelled)
+    return Access(
+        inference.forward(card),
+        read,
+        read_boxes,
+        silenced=inference.silenced(card),
+        progress=progress,
+        cancelled=cancelled,
+    )
 
 
 def explained(

@@ -385,10 +385,11 @@ def test_everything_that_is_offered_below_the_map_can_be_drawn(name: str, parts:
     offered = [key for _, key in further.offered(found, trace)]
     assert ("tiles" in offered) == (name != "resnet")
     assert ("life" in offered) == (name == "detr")
+    assert ("bias" in offered) == (name == "coatnet")
     for key in offered:
         below = page.look_at(found, answer[parts.shown], 0, 0.6, True, key, *values(parts, method=wish.method))
         assert below[parts.look]["value"] == key
-        assert below[parts.frame]["visible"] == (key != "trust")
+        assert bool(below[parts.further].data) == (key != "trust")
         if key != "trust":
             assert len(below[parts.further].to_json()) < LIMIT
 
@@ -404,6 +405,20 @@ def test_a_dot_of_the_atlas_is_a_head_of_a_layer(parts: Parts) -> None:
     assert list(drawn.data[0].marker.line.width) == [3 if i == 4 else 1 for i in range(9)]
     for bad in (9, -1, None, "x", [0, 0], True):
         assert further.dot(found, trace, bad) is None
+
+
+@pytest.mark.parametrize("name", ["vit", "axial", "detr"])
+def test_dots_grow_with_what_the_class_loses_without_the_head(name: str, parts: Parts) -> None:
+    page = Handlers(parts)
+    found, made = shown(name)
+    keep = found.trace
+    settings = [found, made, 0, 0.6, True, "atlas", *values(parts)]
+    assert page.look_at(*settings)[parts.measure]["visible"]
+    after = list(page.measure(photo(), *settings))[-1]
+    assert not after[parts.measure]["visible"]
+    assert len(set(after[parts.further].data[0].marker.size)) > 1
+    assert "p(class) loses" in after[parts.further].data[0].hovertext[0]
+    del keep
 
 
 def test_the_life_of_a_query_ends_with_the_answer() -> None:

@@ -50,21 +50,22 @@ def matrices(tables: Sequence[Table], alt: str) -> go.Figure:
                 yaxis=f"y{end}",
             )
         )
-        axis: dict[str, Any] = {"fixedrange": True, "constrain": "domain", "showgrid": False, "zeroline": False}
+        axis: dict[str, Any] = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": ""}
         ticks = list(range(len(table.names)))
         named = {"tickvals": ticks, "ticktext": [str(t + 1) for t in ticks]}
         layout[f"xaxis{end}"] = {**axis, **named, "domain": [left, left + wide], "anchor": f"y{end}"}
         layout[f"yaxis{end}"] = {
             **axis,
             **named,
-            "scaleanchor": f"x{end}",
             "autorange": "reversed",
             "anchor": f"x{end}",
-            "domain": [0, 0.92],
+            "domain": [0, 1],
         }
         notes.append(
             {"text": plain(table.title), "x": left, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper",
-             "yanchor": "top", "showarrow": False, "font": {"size": 14}}
+             "yanchor": "bottom", "showarrow": False, "font": {"size": 14}}
         )  # fmt: skip
-    layout |= {"annotations": notes, "margin": {"l": 28, "r": 8, "t": 4, "b": 28}, "hovermode": "closest"}
-    return figure(traces, layout, alt, HEIGHT)
+    layout |= {"annotations": notes, "margin": {"l": 28, "r": 60, "t": 28, "b": 24}, "hovermode": "closest"}
+    made = figure(traces, layout, alt, HEIGHT)
+    made.layout.meta = {"alt": alt, "aspect": 1 / (0.88 * wide), "below": 52}  # about square cells
+    return made

@@ -66,6 +66,11 @@ def bare(picture: str, size: tuple[int, int], alt: str) -> go.Figure:
     return figure([nothing], ground([picture], size), alt, HEIGHT, aspect=size[0] / size[1])
 
 
+def nothing() -> Figure:
+    """Draw nothing, on next to no height."""
+    return figure([], {"xaxis": {"visible": False}, "yaxis": {"visible": False}}, "", 10)
+
+
 def _heat(values: np.ndarray, region_xyxy: XYXY, signed: bool, strength: float) -> go.Heatmap:
     low, high = limits(values, signed)
     fine = values.size > MOST_CELLS

@@ -16,6 +16,13 @@ TEXTS = {
     "look_tiles": "Every layer and head",
     "look_atlas": "Head atlas",
     "look_alike": "Alike layers",
+    "look_bias": "Learned bias",
+    "more_bias": (
+        "What a place adds to a place that far below and to its right, learned for each head; no offset is in the "
+        "middle. Each tile has its own scale. The table says what share of the spread of each head’s logits it decides."
+    ),
+    "bias_alt": "The learned bias of every head by offset, one layer at a time",
+    "bias_share": "Share that the bias decides, head by head",
     "look_life": "Life of a query",
     "look_trust": "Can it be trusted?",
     "more_tiles": (
@@ -23,7 +30,8 @@ TEXTS = {
     ),
     "more_atlas": (
         "Every dot is a head: how far it looks, on this one picture. Colour is its entropy: dark looks at few places, "
-        "light at all alike. Click a dot to see its map."
+        "light at all alike. Click a dot to see its map. The button takes every head out once; dots then grow "
+        "with what p(class) loses or gains."
     ),
     "more_alike": (
         "How alike any two layers are, 1 for the same. Attention that grows alike from layer to layer has collapsed; "

@@ -6,7 +6,7 @@ from typing import Any
 from playground.explain import Target, method_of
 from playground.explain.attention import column, row
 from playground.explain.targets import attention_links, one_hot
-from playground.figures.overlay import Figure, Outline, bare, overlay
+from playground.figures.overlay import Figure, Outline, bare, nothing, overlay
 from playground.figures.panels import Layer, across, panels
 from playground.tabs.attention import words
 from playground.tabs.attention.held import (
@@ -23,6 +23,8 @@ from playground.tabs.attention.held import (
 )
 from playground.texts import say
 from playground.trace import Link, Pool, Trace
+
+__all__ = ["every_head", "map_over", "nothing", "picture", "tile"]
 
 
 def picture(held: Held) -> Figure:

@@ -14,6 +14,7 @@ from playground.texts import say
 START_LAYER = "start_layer"  # its range is the model's
 AXIS = "axis"  # for axial attention alone
 ALL_HEADS = -1
+PART = "part"  # for attention with a learned bias alone
 HEADS = "heads"  # while no head is chosen
 
 
@@ -69,8 +70,8 @@ class Fields:
         for owner, option, component in self.options:
             if owner == method.name and option.name == START_LAYER:
                 updates[component] = gr.update(maximum=max(1, held.last_start), visible=held.last_start > 0)
-            if option.name == AXIS:
-                updates[component] = gr.update(visible=held.axial)
+            if option.name in (AXIS, PART):
+                updates[component] = gr.update(visible=held.axial if option.name == AXIS else held.biased)
         return updates
 
     def after(self, held: Held, shown: Shown, method: Method) -> dict[Any, Any]:
@@ -106,8 +107,8 @@ def build_fields() -> Fields:
     about = gr.HTML(words.about(first), apply_default_css=False)
     class_index = _picker(say("class_picker"))
     query = _picker(say("query_picker"), filterable=True)
-    with gr.Row(elem_classes="pg-pair"):
-        layer, head = _picker(say("layer")), _picker(say("heads"))
+    layer = _picker(say("layer"))
+    head = _picker(say("heads"))
     start = _picker(say("start"))
     with gr.Row(elem_classes="pg-pair"):
         row = gr.Number(None, label=say("row_plain"), precision=0, visible=False, min_width=80)

@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from playground import maps
-from playground.explain import method_of
-from playground.explain.atlas import Head, atlas
+from playground.explain import Target
+from playground.explain.atlas import Head, atlas, effects
+from playground.explain.bias import bias_share, relative_bias
 from playground.explain.lens import life
 from playground.explain.similarity import attention_similarity, feature_similarity
 from playground.figures.boxes import boxes
 from playground.figures.matrices import Table, matrices
 from playground.figures.overlay import Figure
+from playground.figures.panels import Layer, panels
 from playground.figures.scatter import Dot, dots
 from playground.figures.theme import percent
 from playground.models.labels import labels
 from playground.tabs.attention import drawing, trust, words
-from playground.tabs.attention.held import Held, Shown
+from playground.tabs.attention.held import RAW, Held, Shown, biased_links
 from playground.texts import say
 from playground.trace import Box, Trace
 
@@ -47,6 +49,35 @@ def draw(key: str, held: Held, shown: Shown, trace: Trace, shared: bool) -> Draw
         return look.draw(held, shown, trace, shared)
     except ValueError as error:
         return None, f'<p class="pg-about">{escape(str(error))}</p>'
+
+
+def waits(key: str, held: Held, shown: Shown) -> bool:
+    """Whether pressing the button would measure something that is not known yet."""
+    if key == "atlas":
+        return not held.unread and ("effects", _asked(shown)) not in held.memo and bool(held.classes or held.objects)
+    return key == "trust" and trust.drawn(held, shown)[0] is None
+
+
+def measured(
+    key: str,
+    held: Held,
+    shown: Shown,
+    trace: Trace,
+    progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+) -> None:
+    """Run the model as often as it takes to know the trust in the map, or what each head of the atlas does."""
+    if key != "atlas":
+        trust.measured(held, shown, trace, progress, cancelled)
+        return
+    heads = _heads(held, trace)
+    lost = effects(trace, _asked(shown), maps.access_to(held.card, progress, cancelled), heads)
+    found = {(head.layer, head.head, head.axis): loss for head, loss in zip(heads, lost, strict=True)}
+    held.memo["effects", _asked(shown)] = found
+
+
+def _asked(shown: Shown) -> Target:
+    return Target(class_index=shown.made.target.class_index, query=shown.made.target.query)
 
 
 def dot(held: Held, trace: Trace, index: Any) -> tuple[int, int] | None:
@@ -96,7 +127,8 @@ def _atlas(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
     layers = list(dict.fromkeys(head.layer for head in heads))
     most = max(head.head for head in heads) + 1
     target = shown.made.target
-    raw = shown.made.method == "attention"
+    raw = shown.made.method == RAW
+    lost = held.memo.get(("effects", _asked(shown)), {})
     points = [
         Dot(
             name=", ".join(filter(None, (head.name, say("head", number=head.head + 1), head.axis))),
@@ -106,6 +138,7 @@ def _atlas(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
             entropy=head.entropy,
             apart=sum(share for _, share in head.prefix) if head.prefix else None,
             chosen=raw and (head.layer, head.head) == (target.layer, target.head),
+            effect=lost.get((head.layer, head.head, head.axis)),
         )
         for head in heads
     ]
@@ -149,6 +182,18 @@ def _life(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
     return boxes(found, held.picture, held.size), words.table(head, rows)
 
 
+def _has_bias(held: Held, trace: Trace) -> bool:
+    return held.biased
+
+
+def _bias(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
+    links = biased_links(trace)
+    layers = [Layer(link.name, relative_bias(link)) for link in links]
+    head = [say("layer"), say("bias_share")]
+    rows = [[link.name, ", ".join(percent(share) for share in bias_share(link))] for link in links]
+    return panels(layers, len(layers) - 1, None, say("bias_alt"), shared=False), words.table(head, rows)
+
+
 def _trust(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
     return trust.drawn(held, shown)
 
@@ -157,11 +202,7 @@ LOOKS = (
     Look("tiles", _has_attention, _tiles),
     Look("atlas", _has_attention, _atlas),
     Look("alike", _comparable, _alike),
+    Look("bias", _has_bias, _bias),
     Look("life", _detects, _life),
     Look("trust", _answers, _trust),
 )
-
-
-def by_class(shown: Shown) -> bool:
-    """Whether the shown map depends on the class."""
-    return method_of(shown.made.method).by_class

@@ -10,7 +10,7 @@ from playground import checks, inference
 from playground.components import sentences
 from playground.explain import method_of
 from playground.image import Picture
-from playground.tabs.attention import drawing, further, trust, words
+from playground.tabs.attention import drawing, further, words
 from playground.tabs.attention.held import PATCH, RAW, Held, Shown, Wish, explained, look, picked, picked_query
 from playground.tabs.attention.leaving import call
 from playground.tabs.attention.parts import Parts
@@ -18,7 +18,6 @@ from playground.tabs.attention.working import told
 from playground.texts import say
 
 Updates = dict[Any, Any]
-TRUST = "trust"
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,10 +158,12 @@ class Handlers:
             given = self._given(settings)
             if picture is None or given is None or given.shown is None:
                 return
-            held, shown = given.held, given.shown
+            held, shown, key = given.held, given.shown, str(given.look)
             trace = inference.trace(picture, held.card)
             yield {parts.measure: gr.update(visible=False), parts.halt: gr.update(visible=True)}
-            for step in told(lambda progress, cancelled: trust.measured(held, shown, trace, progress, cancelled)):
+            for step in told(
+                lambda progress, cancelled: further.measured(key, held, shown, trace, progress, cancelled)
+            ):
                 if isinstance(step, float):
                     yield {parts.more: words.running(say("trust_title"), step)}
             yield self._below(given)
@@ -249,15 +250,15 @@ class Handlers:
         return {
             parts.look: gr.update(choices=offered, value=chosen, visible=True),
             parts.about: words.heading(chosen),
-            parts.measure: gr.update(visible=chosen == TRUST and figure is None),
+            parts.measure: gr.update(visible=further.waits(chosen, held, shown)),
             parts.halt: gr.update(visible=False),
-            parts.frame: gr.update(visible=figure is not None),
-            **({parts.further: figure} if figure else {}),
+            parts.further: figure or drawing.nothing(),
             parts.shared: gr.update(visible=chosen == "tiles"),
             parts.more: said,
         }
 
     def _nothing_below(self) -> Updates:
         parts = self.parts
-        hidden = [parts.look, parts.measure, parts.halt, parts.frame, parts.shared]
-        return {**{part: gr.update(visible=False) for part in hidden}, parts.about: "", parts.more: ""}
+        hidden = [parts.look, parts.measure, parts.halt, parts.shared]
+        empty = {parts.further: drawing.nothing(), parts.about: "", parts.more: ""}
+        return {**{part: gr.update(visible=False) for part in hidden}, **empty}

@@ -8,6 +8,7 @@ from typing import Any
 
 from playground import inference, maps
 from playground.explain import METHODS, Map, Method, Target, method_of
+from playground.explain.bias import relative_bias
 from playground.explain.places import region_of
 from playground.explain.targets import attention_links, chosen, is_detector
 from playground.explain.walk import used
@@ -15,7 +16,7 @@ from playground.figures.picture import encode
 from playground.image import Picture
 from playground.models import catalogue
 from playground.models.card import Card
-from playground.trace import AxialAttention, Box, ClassScore, Pool, Trace
+from playground.trace import AxialAttention, Box, ClassScore, Link, Pool, Trace
 
 MOST_CLASSES = 10
 GROUPS = {"trace": "attention", "head": "tokens", "gradient": "gradients", "perturbation": "perturbation"}
@@ -42,6 +43,7 @@ class Held:
     methods: tuple[Method, ...]
     last_start: int
     axial: bool
+    biased: bool
     unread: str
     loose: Callable[[], Trace | None]
     memo: dict[Any, Any] = field(default_factory=dict)  # what was measured of this picture; small
@@ -105,6 +107,7 @@ def look(picture: Picture, model: Any, progress: Callable[[float, str], None] | 
         methods=methods,
         last_start=_last_start(trace),
         axial=_axial(trace),
+        biased=bool(biased_links(trace)),
         unread=_unread(trace),
         loose=weakref.ref(trace),
     )
@@ -229,6 +232,18 @@ def likely_objects(held: Held, least: float = 0.5, fewest: int = 3) -> tuple[Box
 def box_of(held: Held, query: int | None) -> Box | None:
     """Return what one object query answers."""
     return next((box for box in held.objects if box.query == query), None)
+
+
+def biased_links(trace: Trace) -> list[Link]:
+    """Return the links with a learned bias for every offset."""
+    found = []
+    for link in trace.links:
+        try:
+            relative_bias(link)
+        except ValueError:
+            continue
+        found.append(link)
+    return found
 
 
 def _axial(trace: Trace) -> bool:

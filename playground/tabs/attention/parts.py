@@ -32,7 +32,6 @@ class Parts:
     about: gr.HTML
     measure: gr.Button
     halt: gr.Button
-    frame: gr.Column
     further: PlotlyView
     shared: gr.Checkbox
     more: gr.HTML
@@ -45,7 +44,7 @@ class Parts:
     @property
     def below(self) -> list[Any]:
         """What stands below the map."""
-        return [self.look, self.about, self.measure, self.halt, self.frame, self.further, self.shared, self.more]
+        return [self.look, self.about, self.measure, self.halt, self.further, self.shared, self.more]
 
     @property
     def outputs(self) -> list[Any]:
@@ -75,11 +74,10 @@ def lay_out() -> Parts:
     with gr.Row(elem_classes="pg-pair"):
         measure = gr.Button(say("trust_run"), variant="primary", visible=False, min_width=80)
         halt = gr.Button(say("stop_method"), visible=False, min_width=80)
-    with gr.Column(visible=False) as frame:  # a figure that starts hidden would lose its height
-        further = PlotlyView(height=360, elem_id="pg-map-tiles")
+    further = PlotlyView(height=10, elem_id="pg-map-tiles")  # never hidden: it would lose its height
     shared = gr.Checkbox(True, label=say("shared_scale"), visible=False)
     more = gr.HTML(apply_default_css=False)
     return Parts(
         fields, held, shown, todo, caption, view, legend, strength, leaving, run, stop, look, about, measure, halt,
-        frame, further, shared, more,
+        further, shared, more,
     )  # fmt: skip
