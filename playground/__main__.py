@@ -1,4 +1,4 @@
-"""The playground from the shell: `python -m playground models | predict | serve | train`."""
+"""The playground from the shell: `python -m playground models | predict | explain | serve | train`."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from playground.training import command
 
         return command.main(arguments[1:])
-    options = _parser().parse_args(arguments)
+    options = _parser(arguments).parse_args(arguments)
     try:
         return options.run(options)
     except ValueError as error:
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m playground", description="A playground for vision transformers.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -37,6 +37,13 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--threshold", type=float, default=0.5, help="least score of a box, 0 to 1 (default 0.5)")
     predict.add_argument("--json", action="store_true", help="print the answer as JSON")
     predict.set_defaults(run=_predict)
+
+    if arguments[:1] == ["explain"]:  # its options are those of the methods, which need torch
+        from playground import explain_command
+
+        explain_command.add(commands)
+    else:
+        commands.add_parser("explain", help="write a map of what a model looks at: `explain --help` tells more")
 
     serve = commands.add_parser("serve", help="open the page")
     serve.add_argument(

@@ -3,6 +3,8 @@
 import playground as pg
 answer = pg.predict("photo.jpg", "everyday-vit", top_k=5)
 answer.classes[0].label, answer.classes[0].score
+made = pg.explain("photo.jpg", "everyday-vit", "rollout", pg.Target(patch=(7, 7)))
+made.values  # float32 [rows, cols]
 """
 
 from dataclasses import asdict
@@ -12,9 +14,13 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from playground import checks, image, inference
+from playground.explanations import Target
+from playground.maps import explained as explain
 from playground.models import catalogue
 from playground.models.card import Card
 from playground.trace import Prediction
+
+__all__ = ["MOST_CLASSES", "Target", "as_json", "cards", "explain", "predict"]
 
 MOST_CLASSES = 1000
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from playground import export, image, maps
-from playground.explain import METHODS, Option, Target, method_of
+from playground.explanations import METHODS, Option, Target, method_of
 from playground.models import catalogue
 from playground.models.card import Card
 from playground.models.labels import labels

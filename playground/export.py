@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from playground.explain import Map, Target, method_of
+from playground.explanations import Map, Target, method_of
 from playground.figures.overlay import STRENGTH, overlay
 from playground.figures.picture import encode
 from playground.figures.scales import RISING, SIGNED, levels, limits, palette

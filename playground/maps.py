@@ -7,7 +7,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from playground import image, inference
-from playground.explain import Access, Map, Settings, Target, explain, method_of
+from playground.explanations import Access, Map, Settings, Target, explain, method_of
 from playground.image import Picture
 from playground.models import catalogue
 from playground.models.card import Card

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from playground.explain import Access, Map, Target, explain
+from playground.explanations import Access, Map, Target, explain
 from playground.image import Preprocess, View, view
 from playground.models import family_of, heads
 from playground.models.card import Card

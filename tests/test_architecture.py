@@ -23,16 +23,16 @@ MAY_IMPORT = {  # room: the rooms it may import
     "models": {"trace", "image", "record"},
     "web": {"texts"},
     "inference": {"models", "image", "trace", "record"},
-    "explain": {"image", "trace", "record", "checks"},
+    "explanations": {"image", "trace", "record", "checks"},
     "embeddings": {"image", "trace", "record", "checks"},
-    "export": {"explain", "figures", "image", "models"},
-    "explain_command": {"explain", "export", "image", "maps", "models"},
-    "maps": {"explain", "image", "inference", "models", "trace"},
+    "export": {"explanations", "figures", "image", "models"},
+    "explain_command": {"explanations", "export", "image", "maps", "models"},
+    "maps": {"explanations", "image", "inference", "models", "trace"},
     "training": {"models", "image", "trace"},
-    "api": {"checks", "explain", "image", "inference", "maps", "models", "trace"},
+    "api": {"checks", "explanations", "image", "inference", "maps", "models", "trace"},
     "components": {"image", "texts", "figures"},
     "tabs": {
-        *("api", "checks", "components", "embeddings", "explain", "export", "figures", "image", "inference"),
+        *("api", "checks", "components", "embeddings", "explanations", "export", "figures", "image", "inference"),
         *("maps", "models", "samples", "texts", "trace"),
     },
     "ui": {"components", "inference", "models", "tabs", "texts"},
@@ -45,7 +45,7 @@ ONLY_IN = {  # package: the rooms where it may be imported
     "plotly": {"figures", "components"},
     "timm": {"models", "training"},
     "huggingface_hub": {"models"},
-    "torch": {"trace", "record", "explain", "models", "inference", "training"},
+    "torch": {"trace", "record", "explanations", "models", "inference", "training"},
 }
 
 

@@ -12,7 +12,7 @@ from explaining import SMALL, model_of, noise
 from safetensors.torch import save_file
 
 from playground import inference, maps
-from playground.explain import Cancelled, Target, explain, method_of
+from playground.explanations import Cancelled, Target, explain, method_of
 from playground.figures.overlay import LONGEST, Outline, overlay
 from playground.figures.panels import Layer, across, panels
 from playground.image import Picture, View, read
@@ -318,6 +318,18 @@ def test_a_tile_chooses_its_layer_and_head(parts: Parts) -> None:
     assert keep is not None
     for index, step in [([0, 3], 0), ([0, 0], 9), ([-1, 0], 0), (None, 0), ([0, 0], None), (["x", 0], 0)]:
         assert drawing.tile(keep, before, index, step) is None
+
+
+def test_another_object_brings_its_own_class(parts: Parts) -> None:
+    page = Handlers(parts)
+    found = look(photo(), "detr")
+    asked = {"method": "gradcam", "query": 0, "class_index": 3}
+    (first,) = list(page.run(photo(), found, None, 0, 0.6, True, "tiles", *values(parts, **asked)))
+    assert first[parts.shown].made.target.class_index == 3
+    asked["query"] = 1
+    (other,) = list(page.run(photo(), found, first[parts.shown], 0, 0.6, True, "tiles", *values(parts, **asked)))
+    best = next(box for box in found.objects if box.query == 1)
+    assert other[parts.shown].made.target.class_index == best.index
 
 
 # figures

@@ -8,13 +8,13 @@ import torch
 from explaining import SMALL, access, attention, blank_view, by_hand, model_of, traced, whole
 from torch import Tensor
 
-from playground.explain import METHODS, Access, Cancelled, Method, Target, explain, method_of
-from playground.explain.artefacts import artefacts
-from playground.explain.attention import matrix, panel
-from playground.explain.gradcam import feature_names
-from playground.explain.lens import answers, life
-from playground.explain.occlusion import windows
-from playground.explain.places import cells, region_of
+from playground.explanations import METHODS, Access, Cancelled, Method, Target, explain, method_of
+from playground.explanations.artefacts import artefacts
+from playground.explanations.attention import matrix, panel
+from playground.explanations.gradcam import feature_names
+from playground.explanations.lens import answers, life
+from playground.explanations.occlusion import windows
+from playground.explanations.places import cells, region_of
 from playground.trace import Attention, AxialAttention, Feature, Graph, Sequence, Trace
 
 THREE = torch.tensor([[[0.2, 0.3, 0.5], [0.6, 0.4, 0.0], [0.1, 0.1, 0.8]]], dtype=torch.float64)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from explaining import access, attention, by_hand, model_of, random, traced
 
-from playground.explain import Target, explain
-from playground.explain.atlas import atlas, effects, evenness
-from playground.explain.bias import bias_share, relative_bias
-from playground.explain.similarity import attention_similarity, cka, feature_similarity
+from playground.explanations import Target, explain
+from playground.explanations.atlas import atlas, effects, evenness
+from playground.explanations.bias import bias_share, relative_bias
+from playground.explanations.similarity import attention_similarity, cka, feature_similarity
 from playground.models import heads
 from playground.trace import Attention, AxialAttention, Link, Sequence, Trace
 

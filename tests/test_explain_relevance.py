@@ -8,10 +8,10 @@ import torch
 from explaining import SMALL, by_hand, model_of, noise, traced, whole
 from torch import Tensor, nn
 
-from playground.explain import Target, explain
-from playground.explain.gradients import Graded, graded
-from playground.explain.relevance import normalised
-from playground.explain.targets import resolved
+from playground.explanations import Target, explain
+from playground.explanations.gradients import Graded, graded
+from playground.explanations.relevance import normalised
+from playground.explanations.targets import resolved
 from playground.image import view
 from playground.record import record
 from playground.trace import Attention, Graph, Pool, Trace

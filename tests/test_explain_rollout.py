@@ -7,9 +7,9 @@ import torch
 from explaining import SMALL, access, attention, by_hand, model_of, noise, random, rollout, traced, whole
 from torch import Tensor
 
-from playground.explain import Target, explain
-from playground.explain.rollout import pull
-from playground.explain.walk import used, walk
+from playground.explanations import Target, explain
+from playground.explanations.rollout import pull
+from playground.explanations.walk import used, walk
 from playground.image import view
 from playground.record import record
 from playground.trace import Attention, AxialAttention, Pool, Trace

@@ -9,10 +9,10 @@ import torch
 from explaining import access, attention, blank_view, by_hand, model_of, traced
 from torch import Tensor
 
-from playground.explain import Access, Cancelled, Map, Target, explain
-from playground.explain.faithfulness import area, baselines, measure, on_grid, ranking
-from playground.explain.perturb import filled
-from playground.explain.pointing import agreement, pointing, spearman, ssim
+from playground.explanations import Access, Cancelled, Map, Target, explain
+from playground.explanations.faithfulness import area, baselines, measure, on_grid, ranking
+from playground.explanations.perturb import filled
+from playground.explanations.pointing import agreement, pointing, spearman, ssim
 from playground.models.randomise import randomised
 from playground.trace import Trace
 

@@ -12,6 +12,7 @@ from playground.training.classify import normalised, to_float
 from playground.training.detection import Detection, as_found, coloured, truths
 from playground.training.evaluate import average_precision
 from playground.training.loop import Stage
+from playground.training.matching import Target
 from playground.training.scenes import Scene, SceneMaker
 
 
@@ -59,9 +60,10 @@ class FrozenDetection(Detection):
 
     def _stored(
         self, model: DETR, rng: np.random.Generator, generator: torch.Generator, size: int, count: int, store: Path
-    ) -> tuple[np.ndarray, list[Tensor]]:
+    ) -> tuple[np.ndarray, list[Target]]:
         """Features of `count` fresh scenes in a memory-mapped file, and labels with boxes [n, 5] of each."""
-        stored, targets = None, []
+        stored: np.ndarray | None = None
+        targets: list[Target] = []
         for start in range(0, count, 50):
             scenes = [self.maker.compose(rng, size) for _ in range(min(50, count - start))]
             found = features(model, scenes, self.device, generator)

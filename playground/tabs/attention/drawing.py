@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from playground.explain import Target, method_of
-from playground.explain.attention import column, row
-from playground.explain.targets import attention_links, one_hot
+from playground.explanations import Target, method_of
+from playground.explanations.attention import column, row
+from playground.explanations.targets import attention_links, one_hot
 from playground.figures.overlay import Figure, Outline, bare, nothing, overlay
 from playground.figures.panels import Layer, across, panels
 from playground.tabs.attention import words

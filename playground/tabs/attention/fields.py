@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.explain import METHODS, Method, Option
+from playground.explanations import METHODS, Method, Option
 from playground.tabs.attention import words
 from playground.tabs.attention.held import ANSWER, PATCH, RAW, Held, Shown, Wish
 from playground.texts import say

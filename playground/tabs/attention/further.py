@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from playground import maps
-from playground.explain import Target
-from playground.explain.atlas import Head, atlas, effects
-from playground.explain.bias import bias_share, relative_bias
-from playground.explain.lens import life
-from playground.explain.similarity import attention_similarity, feature_similarity
+from playground.explanations import Target
+from playground.explanations.atlas import Head, atlas, effects
+from playground.explanations.bias import bias_share, relative_bias
+from playground.explanations.lens import life
+from playground.explanations.similarity import attention_similarity, feature_similarity
 from playground.figures.boxes import boxes
 from playground.figures.matrices import Table, matrices
 from playground.figures.overlay import Figure

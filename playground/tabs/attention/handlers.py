@@ -8,7 +8,7 @@ import gradio as gr
 
 from playground import checks, inference
 from playground.components import sentences
-from playground.explain import method_of
+from playground.explanations import method_of
 from playground.image import Picture
 from playground.tabs.attention import drawing, further, words
 from playground.tabs.attention.held import PATCH, RAW, Held, Shown, Wish, explained, look, picked, picked_query
@@ -186,6 +186,8 @@ class Handlers:
         wish = self.parts.fields.wish(settings[6:])
         if shown is not None and shown.made.method != wish.method:  # another method has other layers
             wish = replace(wish, layer=None, head=None)
+        if shown is not None and shown.asks_query and wish.query != shown.wish.query:  # another object, another class
+            wish = replace(wish, class_index=None)
         return Given(held, shown, todo, strength, shared, chosen, wish)
 
     def _wished(self, given: Given) -> Updates:

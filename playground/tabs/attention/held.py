@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from playground import inference, maps
-from playground.explain import METHODS, Map, Method, Target, method_of
-from playground.explain.bias import relative_bias
-from playground.explain.places import region_of
-from playground.explain.targets import attention_links, chosen, is_detector
-from playground.explain.walk import used
+from playground.explanations import METHODS, Map, Method, Target, method_of
+from playground.explanations.bias import relative_bias
+from playground.explanations.places import region_of
+from playground.explanations.targets import attention_links, chosen, is_detector
+from playground.explanations.walk import used
 from playground.figures.picture import encode
 from playground.image import Picture
 from playground.models import catalogue

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from html import escape
 
 from playground import maps
-from playground.explain import Target, method_of
-from playground.explain.faithfulness import Baselines, Curve, Trust, baselines, measure
-from playground.explain.perturb import FILLS
-from playground.explain.pointing import pointing
+from playground.explanations import Target, method_of
+from playground.explanations.faithfulness import Baselines, Curve, Trust, baselines, measure
+from playground.explanations.perturb import FILLS
+from playground.explanations.pointing import pointing
 from playground.figures.curves import Line, curves
 from playground.figures.overlay import Figure
 from playground.figures.theme import percent

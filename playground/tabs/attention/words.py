@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from playground.explain import METHODS, Method, method_of
+from playground.explanations import METHODS, Method, method_of
 from playground.figures.scales import RISING, SIGNED, css, limits
 from playground.figures.theme import percent
 from playground.tabs.attention.held import ANSWER, GROUPS, PATCH, Held, Shown, Wish, backward, box_of

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from playground.explain.attention import BLOCK
-from playground.explain.nouns import Target
-from playground.explain.targets import attention_links, score_of
+from playground.explanations.attention import BLOCK
+from playground.explanations.nouns import Target
+from playground.explanations.targets import attention_links, score_of
 from playground.trace import Attention, AxialAttention, Graph, Link, Pool, Trace
 
 

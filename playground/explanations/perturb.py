@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from playground.explain.nouns import Access, Cancelled, Target
-from playground.explain.places import cells
-from playground.explain.targets import score_of
+from playground.explanations.nouns import Access, Cancelled, Target
+from playground.explanations.places import cells
+from playground.explanations.targets import score_of
 from playground.trace import Trace
 
 FILLS = ("mean", "blur")

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.explain.attention import BLOCK
+from playground.explanations.attention import BLOCK
 from playground.trace import Attention, Link
 
 

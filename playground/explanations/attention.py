@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explain.places import as_map
-from playground.explain.targets import attention_links, chosen, head_of, link_names, one_hot, written_grid
+from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
+from playground.explanations.places import as_map
+from playground.explanations.targets import attention_links, chosen, head_of, link_names, one_hot, written_grid
 from playground.trace import Attention, AxialAttention, Link, Pool, Sequence, Trace
 
 BLOCK = 256  # rows of attention held at once

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from playground.explain.nouns import Map, Target
-from playground.explain.places import as_map
-from playground.explain.targets import attention_links, is_detector
+from playground.explanations.nouns import Map, Target
+from playground.explanations.places import as_map
+from playground.explanations.targets import attention_links, is_detector
 from playground.trace import Attention, AxialAttention, Link, Pool, Sequence, Trace
 
 Group = tuple[Link, ...]  # steps that run side by side, beside one skip path

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from playground.explain.nouns import Map
+from playground.explanations.nouns import Map
 
 IGNORES = 0.99  # two classes' maps that agree this far say nothing of the class
 

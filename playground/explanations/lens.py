@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from playground.explain.nouns import Access, Map, Method, Settings, Target
-from playground.explain.places import as_map
-from playground.explain.targets import chosen, class_of, is_detector, query_of
+from playground.explanations.nouns import Access, Map, Method, Settings, Target
+from playground.explanations.places import as_map
+from playground.explanations.targets import chosen, class_of, is_detector, query_of
 from playground.trace import Tokens, Trace
 
 NOTE = "Early layers know more than this lens shows: the head was trained to read the last layer only."

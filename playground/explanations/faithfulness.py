@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.explain.nouns import Access, Map, Target
-from playground.explain.perturb import FILLS, filled, kept, probabilities
-from playground.explain.places import cells, picture_grid
-from playground.explain.targets import resolved
+from playground.explanations.nouns import Access, Map, Target
+from playground.explanations.perturb import FILLS, filled, kept, probabilities
+from playground.explanations.places import cells, picture_grid
+from playground.explanations.targets import resolved
 from playground.trace import Trace
 
 Mode = Literal["deletion", "insertion"]

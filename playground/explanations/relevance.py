@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from playground.explain.gradients import Graded, graded
-from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explain.targets import is_detector, last_grid, one_hot, resolved
-from playground.explain.walk import Group, used, walk, walked_map
+from playground.explanations.gradients import Graded, graded
+from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
+from playground.explanations.targets import is_detector, last_grid, one_hot, resolved
+from playground.explanations.walk import Group, used, walk, walked_map
 from playground.trace import Link, Trace
 
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from playground.explain.artefacts import artefacts
-from playground.explain.attention import BLOCK, fuse, mixed
-from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explain.targets import is_detector, last_grid, one_hot, query_of
-from playground.explain.walk import Group, used, walk, walked_map
+from playground.explanations.artefacts import artefacts
+from playground.explanations.attention import BLOCK, fuse, mixed
+from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
+from playground.explanations.targets import is_detector, last_grid, one_hot, query_of
+from playground.explanations.walk import Group, used, walk, walked_map
 from playground.trace import Attention, AxialAttention, Link, Pool, Trace
 
 

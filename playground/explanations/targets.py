@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from playground import checks
-from playground.explain.nouns import Target
+from playground.explanations.nouns import Target
 from playground.trace import Link, Pool, Sequence, Trace
 
 

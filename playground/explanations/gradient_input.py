@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from playground.explain.gradients import graph_of
-from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explain.places import cells, picture_grid, region_of
-from playground.explain.targets import resolved, score_of
+from playground.explanations.gradients import graph_of
+from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
+from playground.explanations.places import cells, picture_grid, region_of
+from playground.explanations.targets import resolved, score_of
 from playground.trace import Trace
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.explain.artefacts import levels_with_grid
-from playground.explain.targets import attention_links
+from playground.explanations.artefacts import levels_with_grid
+from playground.explanations.targets import attention_links
 from playground.trace import Attention, AxialAttention, Link, Trace
 
 MOST_TOKENS = 1100  # whole matrices of attention are compared up to this many tokens

@@ -5,10 +5,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from playground.explain.gradients import graph_of
-from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explain.places import as_map
-from playground.explain.targets import chosen, resolved, score_of
+from playground.explanations.gradients import graph_of
+from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
+from playground.explanations.places import as_map
+from playground.explanations.targets import chosen, resolved, score_of
 from playground.trace import Feature, Trace
 
 

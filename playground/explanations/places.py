@@ -5,7 +5,7 @@ import math
 import numpy as np
 from torch import Tensor
 
-from playground.explain.nouns import Map, Target
+from playground.explanations.nouns import Map, Target
 from playground.image import View
 from playground.trace import Pool, Sequence, Trace
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from playground.explain.attention import BLOCK
-from playground.explain.nouns import Access, Cancelled, Target
-from playground.explain.places import stride_of
-from playground.explain.targets import attention_links, resolved, score_of
+from playground.explanations.attention import BLOCK
+from playground.explanations.nouns import Access, Cancelled, Target
+from playground.explanations.places import stride_of
+from playground.explanations.targets import attention_links, resolved, score_of
 from playground.trace import Attention, AxialAttention, Link, Sequence, Trace
 
 

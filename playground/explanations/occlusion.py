@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explain.perturb import FILLS, filled, kept, probabilities
-from playground.explain.places import picture_grid, region_of
-from playground.explain.targets import resolved
+from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
+from playground.explanations.perturb import FILLS, filled, kept, probabilities
+from playground.explanations.places import picture_grid, region_of
+from playground.explanations.targets import resolved
 from playground.trace import Trace
 
 MOST_RUNS = 225  # windows; on finer grids they move by more than one patch

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from playground.explain import (
+from playground.explanations import (
     artefacts,
     attention,
     gradcam,
@@ -19,7 +19,7 @@ from playground.explain import (
     relevance,
     rollout,
 )
-from playground.explain.nouns import Access, Cancelled, Map, Method, Option, Settings, Target
+from playground.explanations.nouns import Access, Cancelled, Map, Method, Option, Settings, Target
 from playground.trace import Trace
 
 __all__ = ["METHODS", "Access", "Cancelled", "Map", "Method", "Option", "Settings", "Target", "explain", "method_of"]

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explain.places import as_map
-from playground.explain.targets import chosen
+from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
+from playground.explanations.places import as_map
+from playground.explanations.targets import chosen
 from playground.trace import Tokens, Trace
 
 MADS = 6  # outliers lie this many median absolute deviations above the median

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from playground.explain.attention import BLOCK
-from playground.explain.gradients import graded
-from playground.explain.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explain.targets import last_grid, one_hot, resolved
-from playground.explain.walk import Group, used, walk, walked_map
+from playground.explanations.attention import BLOCK
+from playground.explanations.gradients import graded
+from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
+from playground.explanations.targets import last_grid, one_hot, resolved
+from playground.explanations.walk import Group, used, walk, walked_map
 from playground.trace import Trace
 
 
