@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import plotly.graph_objects as go
 from gradio.data_classes import ImageData
 
 from playground import image
+from playground.figures import Figure
 from playground.texts import say
 
 STATIC = Path(__file__).parent / "static"
@@ -112,7 +112,7 @@ class PlotlyView(gr.HTML):
 
     def __init__(
         self,
-        value: go.Figure | str | None = None,
+        value: Figure | str | None = None,
         *,
         height: int = 360,
         alt: str = "",
@@ -142,9 +142,9 @@ class PlotlyView(gr.HTML):
             alt=alt,
         )
 
-    def postprocess(self, value: go.Figure | str | None) -> str | None:
+    def postprocess(self, value: Figure | str | None) -> str | None:
         """Return the figure as JSON text."""
-        return value.to_json() if isinstance(value, go.Figure) else value
+        return value.to_json() if isinstance(value, Figure) else value
 
     def api_info(self) -> dict[str, Any]:
         """Describe the value for API callers."""

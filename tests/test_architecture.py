@@ -42,7 +42,7 @@ MAY_IMPORT = {  # room: the rooms it may import
 }
 ONLY_IN = {  # package: the rooms where it may be imported
     "gradio": {"components", "tabs", "ui", "launch", "app"},
-    "plotly": {"figures", "components"},
+    "plotly": {"figures"},
     "timm": {"models", "training"},
     "huggingface_hub": {"models"},
     "torch": {"trace", "record", "explanations", "models", "inference", "training"},

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
-import plotly.graph_objects as go
 
 from playground import checks, inference
 from playground.components import PlotlyView, sentences
+from playground.figures import Figure
 from playground.figures.bars import ROW, bars
 from playground.figures.boxes import boxes
 from playground.figures.picture import encode
@@ -36,7 +36,7 @@ class Answer:
     prediction: Prediction
     card: Card
     picture: str = ""
-    segments: go.Figure | None = None
+    segments: Figure | None = None
 
 
 def ask(picture: Picture, model: Any, progress: Callable[[float, str], None] | None = None) -> Answer:
@@ -51,7 +51,7 @@ def ask(picture: Picture, model: Any, progress: Callable[[float, str], None] | N
     return Answer(found, card)
 
 
-def draw(answer: Answer, top_k: Any, threshold: Any) -> go.Figure | None:
+def draw(answer: Answer, top_k: Any, threshold: Any) -> Figure | None:
     """Draw the answer with these settings; None where there is nothing to draw. Raises ValueError with one sentence."""
     top_k = checks.whole(top_k, say("top_k"), 1, MOST_CLASSES)
     threshold = checks.share(threshold, say("threshold"))
