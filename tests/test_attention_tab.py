@@ -1,5 +1,7 @@
 """The Attention tab without a browser: what is offered, drawn, clicked and refused, on small random models."""
 
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -283,6 +285,10 @@ def test_bad_input_is_one_sentence_that_names_what_is_allowed(
     found, trace = kept(name)
     with pytest.raises(gr.Error, match=said):
         Handlers(parts).change(found, None, 0, 0.6, True, "tiles", *values(parts, **given))
+    page = Handlers(parts)
+    quiet = page.quietly(lambda: page.change(found, None, 0, 0.6, True, "tiles", *values(parts, **given)))
+    assert list(quiet) == [parts.problem]  # the last map stays
+    assert re.search(said, html.unescape(quiet[parts.problem]))
     del trace
 
 

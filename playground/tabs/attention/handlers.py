@@ -1,6 +1,6 @@
 """What happens on the Attention tab when something is chosen, clicked or pressed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +73,13 @@ class Handlers:
                 }
                 return {**fresh, **parts.fields.of_method(held, method), **nothing, **self._nothing_below()}
 
+    def quietly(self, answer: Callable[[], Updates]) -> Updates:
+        """Return the answer, or the sentence of its refusal: a handler outside the queue cannot raise one aloud."""
+        try:
+            return {self.parts.problem: "", **answer()}
+        except gr.Error as error:
+            return {self.parts.problem: words.problem(str(error.message))}
+
     def change(self, *settings: Any) -> Updates:
         """Answer another method, option, layer, head, place, object or class; without the model where that can be."""
         with sentences():
@@ -115,13 +122,13 @@ class Handlers:
                 wish = replace(wish, method=RAW, options=method_of(RAW).settings())
             return self._wished(replace(given, wish=wish))
 
-    def redraw(self, *settings: Any) -> Any:
+    def redraw(self, *settings: Any) -> Updates:
         """Draw the map with another strength."""
         with sentences():
             given = self._given(settings)
             if given is None or given.shown is None:
-                return gr.skip()
-            return drawing.map_over(given.held, given.shown, given.share)
+                return {}
+            return {self.parts.view: drawing.map_over(given.held, given.shown, given.share)}
 
     def look_at(self, *settings: Any) -> Updates:
         """Look at something else below the map."""
@@ -231,6 +238,7 @@ class Handlers:
         return {
             parts.shown: shown,
             parts.caption: words.caption(held, shown),
+            parts.problem: "",
             parts.view: drawing.map_over(held, shown, given.share),
             parts.legend: words.legend(shown),
             parts.leaving.call: call(held, shown),

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.tabs.attention.handlers import Handlers
+from playground.tabs.attention.handlers import Handlers, Updates
 from playground.tabs.attention.leaving import wire
 from playground.tabs.attention.parts import lay_out
 from playground.tabs.controls import Panel
@@ -19,12 +19,28 @@ def build(panel: Panel) -> None:
     slow: dict[str, Any] = {**private, "concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden"}
     inputs = [panel.picture, *parts.settings]
 
+    def change(*settings: Any) -> Updates:
+        return do.quietly(lambda: do.change(*settings))
+
+    def click(event: gr.EventData, *settings: Any) -> Updates:
+        return do.quietly(lambda: do.click(event, *settings))
+
+    def choose(event: gr.EventData, *settings: Any) -> Updates:
+        return do.quietly(lambda: do.choose(event, *settings))
+
+    def redraw(*settings: Any) -> Updates:
+        return do.quietly(lambda: do.redraw(*settings))
+
+    def look_at(*settings: Any) -> Updates:
+        return do.quietly(lambda: do.look_at(*settings))
+
     panel.when_asked(do.begin, parts.settings, parts.outputs, parts.view)
-    gr.on([field.input for field in parts.fields.inputs], do.change, parts.settings, parts.outputs, **quick)
-    parts.view.pick(do.click, parts.settings, parts.outputs, **quick)
-    parts.further.pick(do.choose, parts.settings, parts.outputs, **quick)
-    parts.strength.input(do.redraw, parts.settings, parts.view, **quick)
-    gr.on([parts.look.input, parts.shared.input], do.look_at, parts.settings, parts.below, **quick)
+    gr.on([field.input for field in parts.fields.inputs], change, parts.settings, parts.outputs, **quick)
+    parts.view.pick(click, parts.settings, parts.outputs, **quick)
+    parts.further.pick(choose, parts.settings, parts.outputs, **quick)
+    parts.strength.input(redraw, parts.settings, [parts.view, parts.problem], **quick)
+    below = [*parts.below, parts.problem]
+    gr.on([parts.look.input, parts.shared.input], look_at, parts.settings, below, **quick)
     asked = parts.todo.change(
         do.run, inputs, parts.outputs, **{**slow, "show_progress_on": parts.view, "show_progress": "full"}
     )

@@ -22,6 +22,7 @@ class Parts:
     shown: gr.State
     todo: gr.Number
     caption: gr.HTML
+    problem: gr.HTML
     view: PlotlyView
     legend: gr.HTML
     strength: gr.Slider
@@ -49,7 +50,17 @@ class Parts:
     @property
     def outputs(self) -> list[Any]:
         """What handlers may change."""
-        own = [self.held, self.shown, self.todo, self.caption, self.view, self.legend, self.run, self.stop]
+        own = [
+            self.held,
+            self.shown,
+            self.todo,
+            self.caption,
+            self.problem,
+            self.view,
+            self.legend,
+            self.run,
+            self.stop,
+        ]
         return [*own, self.leaving.call, *self.below, *self.fields.outputs]
 
 
@@ -58,6 +69,7 @@ def lay_out() -> Parts:
     held, shown = gr.State(None), gr.State(None)
     todo = gr.Number(0, visible="hidden", precision=0)  # a memory would not tell the page that it changed
     caption = gr.HTML(words.waiting(), elem_id="pg-map-caption", apply_default_css=False)
+    problem = gr.HTML(elem_id="pg-map-problem", apply_default_css=False)
     with gr.Row(elem_id="pg-map"):
         with gr.Column(scale=3, min_width=320):
             view = PlotlyView(height=HEIGHT, elem_id="pg-map-view")
@@ -78,6 +90,6 @@ def lay_out() -> Parts:
     shared = gr.Checkbox(True, label=say("shared_scale"), visible=False)
     more = gr.HTML(apply_default_css=False)
     return Parts(
-        fields, held, shown, todo, caption, view, legend, strength, leaving, run, stop, look, about, measure, halt,
-        further, shared, more,
+        fields, held, shown, todo, caption, problem, view, legend, strength, leaving, run, stop, look, about, measure,
+        halt, further, shared, more,
     )  # fmt: skip

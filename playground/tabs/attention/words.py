@@ -28,6 +28,11 @@ def sentence(text: str) -> str:
     return _lines(say("attention_none"), text)
 
 
+def problem(text: str) -> str:
+    """Say why what was asked cannot be shown; the last map stays."""
+    return f'<p class="pg-problem" role="alert">{escape(text)}</p>'
+
+
 def ready(method: Method) -> str:
     """Say that the method runs the model again, and waits for the button."""
     return _lines(method.title, say("attention_ready"))
