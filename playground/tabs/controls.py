@@ -63,8 +63,14 @@ def families() -> list[tuple[str, str]]:
 
 
 def first_model() -> str | None:
-    """Return the name of the model that the page opens with: a bundled one, so that no download is needed."""
-    return next((card.name for card in cards() if card.source == "bundled"), None)
+    """Return the name of the model that the page opens with: the bundled classifier that measured best, or any bundled.
+
+    A bundled one, so that no download is needed.
+    """
+    bundled = [card for card in cards() if card.source == "bundled"]
+    classifiers = [card for card in bundled if card.task == "classification" and card.metrics]
+    best = max(classifiers, key=lambda card: card.metrics[0].value, default=None)
+    return best.name if best else next((card.name for card in bundled), None)
 
 
 def choices(family: Any) -> list[tuple[str, str]]:
@@ -107,11 +113,12 @@ def build_panel(page: gr.Blocks) -> Panel:
     )
     gallery = build_gallery()
     offered = families()
-    first = offered[0][1] if offered else None
+    opened = first_model()
+    first = catalogue.find(opened).family if opened else next((name for _, name in offered), None)
     family = gr.Radio(offered, value=first, label=say("family"), elem_id="pg-family")
     model = gr.Dropdown(
         choices(first),
-        value=_first(first),
+        value=opened or _first(first),
         label=say("model"),
         allow_custom_value=True,  # names are checked by the catalogue, whose sentence says what to do
         elem_id="pg-model",

@@ -18,7 +18,7 @@ from playground.components import STATIC, sentences
 from playground.samples import SAMPLES
 from playground.texts import say
 
-PHOTOS = ("cheetah.jpg", "lion.jpg", "tower.jpg", "bus.png")
+PHOTOS = ("tower.jpg", "lion.jpg", "cheetah.jpg", "bus.png")
 FOLDER = Path(MEDIA_ROOT) / "images"
 THUMBNAIL = 128
 URL = "examples"
