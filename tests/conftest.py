@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from torch import Tensor
+from weight_files import tiny_state, whole_file
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,3 +28,22 @@ def page() -> Iterator[str]:
 
     with running() as address:
         yield address
+
+
+@pytest.fixture
+def state() -> dict[str, Tensor]:
+    """The tensors of the tiny model that loading is tested with."""
+    return tiny_state()
+
+
+@pytest.fixture
+def whole() -> bytes:
+    """The tiny model's weights file, whole and right."""
+    return whole_file()
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

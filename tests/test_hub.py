@@ -22,8 +22,6 @@ from weight_files import (
     build,
     is_one_plain_sentence,
     plain,
-    tiny_state,
-    whole_file,
 )
 
 from playground.models import catalogue, family_of, hub
@@ -43,22 +41,6 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", False)  # as a stranger's machine is
         monkeypatch.setattr("huggingface_hub.file_download.time", SimpleNamespace(sleep=lambda seconds: None))
         yield server
-
-
-@pytest.fixture
-def state() -> dict[str, Tensor]:
-    return tiny_state()
-
-
-@pytest.fixture
-def whole() -> bytes:
-    return whole_file()
-
-
-@pytest.fixture
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 # working

@@ -18,8 +18,6 @@ from weight_files import (
     build,
     is_one_plain_sentence,
     plain,
-    tiny_state,
-    whole_file,
 )
 
 from playground.image import Preprocess
@@ -50,22 +48,6 @@ ARCHITECTURES: tuple[tuple[str, dict[str, Any]], ...] = (  # made small by their
     ("crossvit_tiny_240", {}),
     ("test_resnet", {}),
 )
-
-
-@pytest.fixture
-def state() -> dict[str, Tensor]:
-    return tiny_state()
-
-
-@pytest.fixture
-def whole() -> bytes:
-    return whole_file()
-
-
-@pytest.fixture
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.mark.parametrize(("name", "options"), ARCHITECTURES, ids=[name for name, _ in ARCHITECTURES])
