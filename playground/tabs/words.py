@@ -34,13 +34,17 @@ def facts(answer: Prediction, card: Card) -> str:
         (say("fact_time"), duration(answer.seconds)),
         (say("fact_device"), answer.device),
         (say("fact_parameters"), parameters(card.parameters)),
-        (say("fact_license"), " · ".join(filter(None, (card.license, card.license_note)))),
+        (say("fact_license"), card.license),
         (say("fact_source"), say(f"source_{card.source}", repo=card.repo or "")),
     ]
-    kind = say("fact_published" if card.source == "hub" else "fact_metric")
-    rows += [(kind, _metric(metric)) for metric in card.metrics[:2]]
-    rows += [(say("fact_notes"), note) for note in answer.notes]
+    if card.metrics:
+        rows.append((say("fact_published" if card.source == "hub" else "fact_metric"), _measured(card.metrics)))
+    long = [(say("fact_license_note"), card.license_note)] if card.license_note else []
+    long += [(say("fact_notes"), "; ".join(answer.notes))] if answer.notes else []
     items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(text)}</dd></div>" for term, text in rows)
+    items += "".join(
+        f'<div class="pg-wide"><dt>{escape(term)}</dt><dd>{escape(text)}</dd></div>' for term, text in long
+    )
     return f'<dl class="pg-facts" aria-label="{escape(say("facts"))}">{items}</dl>'
 
 
@@ -115,8 +119,15 @@ def _counted(labels: Iterable[str]) -> str:
     return ", ".join(names) + (", …" if len(ordered) > NAMED else "")
 
 
-def _metric(metric: Metric) -> str:
-    return say("metric", name=metric.name, value=metric.value, unit=metric.unit, dataset=metric.dataset)
+def _fact(term: str, text: str, kind: str = "") -> str:
+    return f'<div class="{kind}"><dt>{escape(term)}</dt><dd>{escape(text)}</dd></div>'
+
+
+def _measured(metrics: Sequence[Metric]) -> str:
+    """Say the first two metrics, and the data set they share once."""
+    said = [m for m in metrics[:2] if m.dataset == metrics[0].dataset]
+    values = ", ".join(say("metric", name=m.name, value=m.value, unit=m.unit) for m in said)
+    return say("metrics", values=values, dataset=metrics[0].dataset)
 
 
 def _segment_rows(answer: Prediction) -> tuple[list[str], list[list[str]]]:

@@ -68,6 +68,7 @@ TEXTS = {
     "fact_device": "Device",
     "fact_parameters": "Parameters",
     "fact_license": "Licence",
+    "fact_license_note": "About the licence",
     "fact_source": "Source",
     "fact_metric": "Measured",
     "fact_published": "Published",
@@ -80,7 +81,8 @@ TEXTS = {
     "source_bundled": "bundled, trained in this project",
     "source_hub": "Hugging Face Hub: {repo}",
     "source_local": "local file",
-    "metric": "{name} {value:g} {unit} on {dataset}",
+    "metric": "{name} {value:.3g} {unit}",
+    "metrics": "{values} on {dataset}",
     # errors
     "error_title": "That did not work",
     "error_ours": "Something went wrong on our side; your picture and settings are still here, please try again.",
