@@ -41,11 +41,8 @@ def facts(answer: Prediction, card: Card) -> str:
         rows.append((say("fact_published" if card.source == "hub" else "fact_metric"), _measured(card.metrics)))
     long = [(say("fact_license_note"), card.license_note)] if card.license_note else []
     long += [(say("fact_notes"), "; ".join(answer.notes))] if answer.notes else []
-    items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(text)}</dd></div>" for term, text in rows)
-    items += "".join(
-        f'<div class="pg-wide"><dt>{escape(term)}</dt><dd>{escape(text)}</dd></div>' for term, text in long
-    )
-    return f'<dl class="pg-facts" aria-label="{escape(say("facts"))}">{items}</dl>'
+    items = [_fact(term, text) for term, text in rows] + [_fact(term, text, "pg-wide") for term, text in long]
+    return f'<dl class="pg-facts" aria-label="{escape(say("facts"))}">{"".join(items)}</dl>'
 
 
 def table(answer: Prediction, threshold: float, top_k: int) -> str:
