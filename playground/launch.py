@@ -45,10 +45,10 @@ def serve(host: str | None = None, port: int | None = None, page: ui.Page | None
 
 def warm() -> None:
     """Make the first answer while the server starts, so that the first visitor finds it in the cache."""
-    picture, card = examples.first_photo(), controls.first_card()
-    if picture is None or card is None:
+    picture, model = examples.first_photo(), controls.first_model()
+    if picture is None or model is None:
         return
     try:
-        predict.ask(image.read(picture), card.name)
+        predict.ask(image.read(picture), model)
     except ValueError as error:  # the visitor who asks for it is told the same; the page opens all the same
         logging.getLogger(__name__).warning("The first answer could not be made ahead. %s", error)
