@@ -109,6 +109,8 @@ class EverydayCoAtNet(ClassifierRecipe):
     """CoAtNet with one convolution stage and two attention stages on 64 px (grids 16x16, 8x8, 4x4), 2.4 M parameters.
 
     Small pictures first: a third of the time at 32 px, then 48, then 64; relative bias tables are resampled in between.
+    Everyday's photos, 76 minutes on one thread of a busy AMD EPYC (the first half with an earlier schedule, see its card):
+    top-1 37.7 %, top-5 68.8 %.
     """
 
     name: str = "everyday-coatnet"
@@ -139,6 +141,7 @@ class EverydayViT(ClassifierRecipe):
 
     Small pictures first (32 px, 8x8 patches), then 64 px with every second patch left out, then whole; positions are
     resampled in between.
+    Everyday's photos, 32 minutes on one thread of a busy AMD EPYC: top-1 19.0 %, top-5 48.0 %.
     """
 
     name: str = "everyday-vit"
@@ -156,7 +159,10 @@ class EverydayViT(ClassifierRecipe):
 
 @dataclass(frozen=True)
 class EverydayAxial(ClassifierRecipe):
-    """Axial attention after a convolution stem of stride 4 (16x16 grid at 64 px, then 8x8 and 4x4), 1.5 M."""
+    """Axial attention after a convolution stem of stride 4 (16x16 grid at 64 px, then 8x8 and 4x4), 1.5 M.
+
+    Everyday's photos, 33 minutes on one thread of a busy AMD EPYC: top-1 30.5 %, top-5 61.7 %.
+    """
 
     name: str = "everyday-axial"
     title: str = "Axial attention, 80 everyday classes"
@@ -181,7 +187,10 @@ class EverydayAxial(ClassifierRecipe):
 
 @dataclass(frozen=True)
 class EverydayResNet(ClassifierRecipe):
-    """A narrow ResNet-18 (2.8 M): where everyday-detr starts from, and a baseline without attention. Not bundled."""
+    """A narrow ResNet-18 (2.8 M): where everyday-detr starts from, and a baseline without attention. Not bundled.
+
+    Everyday's photos, 17 minutes on one thread of a busy AMD EPYC: top-1 28.1 %, top-5 59.0 %.
+    """
 
     name: str = "everyday-resnet"
     title: str = "ResNet, 80 everyday classes"
@@ -204,6 +213,7 @@ class EverydayDETR(DetectorRecipe):
     Two phases: everything on fresh scenes; then the backbone is frozen and its features of 24,000 scenes are stored, so
     that the transformer sees three times as many a second. While training, groups of queries are matched each by
     itself; the first group is kept.
+    57 minutes on one thread of a busy AMD EPYC: mAP50 9.9 %, mAP 4.8 % on scenes of validation photos.
     """
 
     name: str = "everyday-detr"
