@@ -180,7 +180,7 @@ class Run:
     def one_step(self) -> float:
         """One optimiser step; the loss. Raises TrainingError when the loss is not a number."""
         started = time.perf_counter()
-        if (stage := self.stage()) != self.entered:
+        if (stage := self.stage()) != self.entered or stage.size != self.size:
             if stage.size != self.size:
                 self.grow(stage.size)
             self.task.enter(self.model, stage)

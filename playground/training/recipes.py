@@ -109,8 +109,8 @@ class EverydayCoAtNet(ClassifierRecipe):
     """CoAtNet with one convolution stage and two attention stages on 64 px (grids 16x16, 8x8, 4x4), 2.4 M parameters.
 
     Small pictures first: a third of the time at 32 px, then 48, then 64; relative bias tables are resampled in between.
-    Everyday's photos, 76 minutes on one thread of a busy AMD EPYC (the first half with an earlier schedule, see its card):
-    top-1 37.7 %, top-5 68.8 %.
+    Everyday's photos, 76 minutes on one thread of a busy AMD EPYC: top-1 37.7 %, top-5 68.8 %. The first half of them
+    followed an earlier schedule (its card says which).
     """
 
     name: str = "everyday-coatnet"
