@@ -129,7 +129,8 @@ class PlotlyView(gr.HTML):
         super().__init__(
             value=value,
             label=label,
-            html_template='<div class="pg-plot" role="img" style="height:${height}px"></div>',
+            # the height stands in the text: a view updated before its tab was first opened loses its properties
+            html_template=f'<div class="pg-plot" role="img" data-height="{height}" style="height:{height}px"></div>',
             js_on_load=view_script(),
             apply_default_css=False,
             head=f'<script src="{BUNDLE_URL}"></script>',

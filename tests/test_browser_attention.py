@@ -118,6 +118,15 @@ def test_the_map_leaves_as_picture_page_and_arrays(opened: Visit, tmp_path: Path
     assert str(arrays["call"]) == opened.tab.locator(".pg-call pre").inner_text()
 
 
+def test_a_model_that_cannot_be_had_leaves_the_tab_working(visit: Visit) -> None:  # noqa: F811
+    """The failure comes before the tab is opened for the first time."""
+    visit.tab.locator("#pg-model input").click()
+    visit.tab.get_by_role("option").filter(has_text="Hub").first.click()
+    expect(visit.tab.locator(".toast-body")).to_be_visible(timeout=60_000)
+    visit.choose_family("Axial attention")
+    open_tab(visit)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_on_a_phone_nothing_reaches_past_the_edge(chromium: Browser, page: str, theme: str) -> None:  # noqa: F811
     narrow = chromium.new_context(viewport=PHONE, color_scheme=theme)  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ const draw = () => {
   const figure = JSON.parse(props.value);
   width = host.offsetWidth;
   const layout = figure.layout || {};
-  layout.height = layout.height || props.height;
+  layout.height = layout.height || Number(host.dataset.height);
   const height = heightFor(layout, width);
   host.style.height = height + 'px';
   host.setAttribute('aria-label', (layout.meta && layout.meta.alt) || props.alt || '');
