@@ -1,10 +1,12 @@
-"""The playground from the shell: `python -m playground models | predict | explain | serve | train`."""
+"""The playground from the shell: `python -m playground COMMAND`."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+
+from playground.commands import COMMANDS, module
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,12 +40,11 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     predict.add_argument("--json", action="store_true", help="print the answer as JSON")
     predict.set_defaults(run=_predict)
 
-    if arguments[:1] == ["explain"]:  # its options are those of the methods, which need torch
-        from playground import explain_command
-
-        explain_command.add(commands)
-    else:
-        commands.add_parser("explain", help="write a map of what a model looks at: `explain --help` tells more")
+    for name, said in COMMANDS.items():
+        if arguments[:1] == [name]:  # its options need torch
+            module(name).add(commands)
+        else:
+            commands.add_parser(name, help=f"{said}: `{name} --help` tells more")
 
     serve = commands.add_parser("serve", help="open the page")
     serve.add_argument(

@@ -26,18 +26,33 @@ MAY_IMPORT = {  # room: the rooms it may import
     "explanations": {"image", "trace", "record", "checks"},
     "embeddings": {"image", "trace", "record", "checks"},
     "export": {"explanations", "figures", "image", "models"},
-    "explain_command": {"explanations", "export", "image", "maps", "models"},
     "maps": {"explanations", "image", "inference", "models", "trace"},
-    "training": {"models", "image", "trace"},
-    "api": {"checks", "explanations", "image", "inference", "maps", "models", "trace"},
+    "datasets": {"checks", "image"},
+    "disturb": {"checks", "image"},
+    "architecture": {"checks", "image", "inference", "models", "record", "trace"},
+    "evaluation": {
+        *("checks", "datasets", "disturb", "explanations", "image", "inference", "maps", "models", "trace"),
+    },
+    "training": {"checks", "datasets", "evaluation", "image", "models", "trace"},
+    "comparison": {
+        *("architecture", "checks", "disturb", "explanations", "image", "inference", "maps", "models", "trace"),
+    },
+    "report": {"architecture", "comparison", "explanations", "export", "figures", "image", "models", "texts", "trace"},
+    "api": {
+        *("checks", "comparison", "embeddings", "explanations", "image", "inference", "maps", "models", "trace"),
+    },
+    "commands": {
+        *("api", "architecture", "checks", "comparison", "datasets", "embeddings", "evaluation", "explanations"),
+        *("export", "image", "inference", "maps", "models", "report", "texts", "trace", "training"),
+    },
     "components": {"image", "texts", "figures"},
     "tabs": {
         *("api", "checks", "components", "embeddings", "explanations", "export", "figures", "image", "inference"),
-        *("maps", "models", "samples", "texts", "trace"),
+        *("architecture", "comparison", "disturb", "maps", "models", "report", "samples", "texts", "trace"),
     },
     "ui": {"components", "inference", "models", "tabs", "texts"},
     "launch": {"components", "image", "tabs", "texts", "ui", "web"},
-    "__main__": {"api", "explain_command", "launch", "training"},
+    "__main__": {"api", "commands", "launch", "training"},
     "app": {"launch", "ui"},
 }
 ONLY_IN = {  # package: the rooms where it may be imported
@@ -45,7 +60,10 @@ ONLY_IN = {  # package: the rooms where it may be imported
     "plotly": {"figures"},
     "timm": {"models", "training"},
     "huggingface_hub": {"models"},
-    "torch": {"trace", "record", "explanations", "models", "inference", "training"},
+    "torch": {
+        *("architecture", "embeddings", "evaluation", "explanations", "inference", "models", "record", "trace"),
+        "training",
+    },
 }
 
 

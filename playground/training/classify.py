@@ -91,11 +91,15 @@ class Classification:
         smoothing: float = 0.1,
         device: str = "cpu",
         channels_last: bool = False,
+        taught: np.ndarray | None = None,
+        trust: float = 0.5,
     ) -> None:
+        """`taught` are a teacher's probabilities [N, classes] for all photos; they weigh `trust` in the targets."""
         self.photos, self.trained_on, self.held_out = photos, trained_on, held_out
         self.build, self.fit = build, fit
         self.augment, self.smoothing, self.device = augment, smoothing, device
         self.channels_last = channels_last
+        self.taught, self.trust = taught, trust
         self.images = np.ascontiguousarray(photos.images)
 
     def enter(self, model: nn.Module, stage: Stage) -> None:
@@ -114,6 +118,9 @@ class Classification:
         labels = torch.from_numpy(self.photos.labels[drawn]).to(self.device)
         targets = F.one_hot(labels, len(self.photos.classes)).float()
         targets = targets * (1 - self.smoothing) + self.smoothing / len(self.photos.classes)
+        if self.taught is not None:
+            soft = torch.from_numpy(self.taught[drawn]).to(self.device).float()
+            targets = (1 - self.trust) * targets + self.trust * soft
         if float(torch.rand((), generator=generator)) < self.augment.mix:
             images, targets = mixed(images, targets, generator)
         pixels = normalised(images, size)

@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from playground.training.phases import Outcome, PhasedTraining
 from playground.training.publish import load_weights, measure_classifier, measure_detector, publish, write_weights
 from playground.training.recipes import ClassifierRecipe, DetectorRecipe, Recipe
 from playground.training.scenes import Scene, SceneMaker
+from playground.training.teacher import kept_answers
 
 VALIDATION_SCENES, HELD_OUT_SCENES = 1500, 500
 
@@ -36,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     made.add_argument("--threads", type=int, help="processor threads to use")
     made.add_argument("--resume", action="store_true", help="go on from the state saved in the cache")
+    made.add_argument(
+        "--enter",
+        type=float,
+        default=0.0,
+        help="start from the checkpoint that is there, at this share (0..1) of the schedule; its minutes count too",
+    )
     made.add_argument("--note", default="", help="a sentence for the card about how this run went")
     made.add_argument("--measure", action="store_true", help="do not train: measure the checkpoint that is there")
     made.add_argument("--out", type=Path, default=Path("checkpoints"), help="where checkpoints lie")
@@ -50,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         recipe = recipes.find(options.recipe)
         if options.minutes is not None and not 0 < options.minutes < 100_000:
             raise ValueError("--minutes must be above 0.")
+        if not 0 <= options.enter < 1:
+            raise ValueError("--enter must be at least 0 and below 1.")
         if options.threads is not None:
             if options.threads < 1:
                 raise ValueError("--threads must be at least 1.")
@@ -68,6 +78,7 @@ class Session:
         self.folder, self.cache, self.out = options.data, options.cache, options.out
         self.device: str = options.device
         self.note: str = options.note
+        self.enter: float = options.enter
         self.photos = data.load(self.folder, "train", self.cache)
         self.trained_on, self.held_out = data.split_held_out(self.photos, recipes.COMMON_HELD_OUT, 0)
 
@@ -104,10 +115,33 @@ class Session:
             recipe.smoothing,
             self.device,
             recipe.channels_last,
+            self.teaching(recipe),
+            recipe.trust,
         )
         file = self.cache / f"{recipe.name}.state.safetensors"
-        run = train(task, recipe.settings(minutes, self.device), file, resume, _say)
-        return Outcome(run.ema.state_dict(), run.elapsed / 60, run.seen, run.step)
+        settings = replace(recipe.settings(minutes, self.device), enter=self.enter)
+        run = train(task, settings, file, resume, _say, self.earlier(recipe))
+        return Outcome(run.ema.state_dict(), run.minutes, run.seen, run.step)
+
+    def earlier(self, recipe: Recipe) -> dict[str, Tensor] | None:
+        """The weights of the checkpoint that is there, when training enters its schedule on the way."""
+        if not self.enter:
+            return None
+        path = self.place(recipe) / "model.safetensors"
+        if not path.exists():
+            raise TrainingError(f"{recipe.name} has no checkpoint to start from; leave out --enter.")
+        return load_weights(recipe, path).state_dict()
+
+    def teaching(self, recipe: ClassifierRecipe) -> np.ndarray | None:
+        """The teacher's answers on all training photos, when the recipe has a teacher."""
+        if not recipe.teacher:
+            return None
+        teacher = recipes.find(recipe.teacher)
+        path = self.place(teacher) / "model.safetensors"
+        if not path.exists():
+            raise TrainingError(f"{recipe.name} learns from {teacher.name}, which is not there; train that first.")
+        model = load_weights(teacher, path, self.device)
+        return kept_answers(model, path, self.photos.images, teacher.size, self.cache, self.device)
 
     def starting_state(self, recipe: DetectorRecipe) -> dict[str, Tensor]:
         """A fresh detector with the trained weights of its backbone, which is trained first when it is not there."""
@@ -152,22 +186,31 @@ class Session:
             hardware = torch.cuda.get_device_name() if self.device.startswith("cuda") else self.device
         detector = isinstance(recipe, DetectorRecipe)
         pictures = "scenes composed of photos from" if detector else "photos from"
+        before = self.known_facts(recipe) if self.enter else {}
         facts: dict[str, Any] = {
             "data": f"{pictures} Everyday, {len(self.trained_on):,} in training, {len(self.held_out):,} held out",
             "origin": "Tiny-ImageNet-200, 123 of its classes folded into 80",
             "seed": recipe.seed,
             "hardware": hardware,
-            "minutes": round(outcome.minutes, 1),
-            "pictures seen": outcome.seen,
-            "steps": outcome.steps,
-            "command": f"python -m playground.training {recipe.name} --data FOLDER --minutes {outcome.minutes:.0f}",
+            "minutes": round(outcome.minutes + before.get("minutes", 0), 1),
+            "pictures seen": outcome.seen + before.get("pictures seen", 0),
+            "steps": outcome.steps + before.get("steps", 0),
+            "command": self.said(recipe, outcome, before),
             "torch": torch.__version__.split("+")[0],
         }
-        if self.note:
-            facts["note"] = self.note
+        if note := self.note or before.get("note"):
+            facts["note"] = note
+        if isinstance(recipe, ClassifierRecipe) and recipe.teacher:
+            facts["teacher"] = f"{recipe.teacher}, its answers weighing {recipe.trust:g} in the targets"
         if isinstance(recipe, DetectorRecipe):
             facts["backbone"] = f"started from {recipe.backbone}, trained on the same photos"
         return facts
+
+    def said(self, recipe: Recipe, outcome: Outcome, before: dict[str, Any]) -> str:
+        """The command, or the commands one after the other, that made the checkpoint."""
+        minutes = outcome.minutes / (1 - self.enter)
+        said = f"python -m playground.training {recipe.name} --data FOLDER --minutes {minutes:.0f}"
+        return f"{before['command']}; {said} --enter {self.enter:g}" if before else said
 
     def known_facts(self, recipe: Recipe) -> dict[str, Any]:
         """The facts of the card that is there."""

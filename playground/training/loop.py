@@ -49,6 +49,7 @@ class Settings:
     device: str = "cpu"
     bf16: bool = True
     channels_last: bool = False
+    enter: float = 0.0  # share of the schedule that training starts at: above 0 for weights trained before
     save_every: float = 60.0  # seconds
     score_every: float = 300.0  # seconds
 
@@ -81,14 +82,17 @@ class Task(Protocol):
 class Run:
     """The state of a training: network, moving average, optimiser, time spent. Saved and resumed as safetensors."""
 
-    def __init__(self, task: Task, settings: Settings) -> None:
+    def __init__(self, task: Task, settings: Settings, initial: dict[str, Tensor] | None = None) -> None:
+        """`initial` are weights trained before, at any input size; without them the network is fresh."""
         self.task, self.settings = task, settings
-        self.elapsed, self.step, self.seen = 0.0, 0, 0
+        self.elapsed, self.step, self.seen = settings.enter * 60 * settings.minutes, 0, 0
         torch.manual_seed(settings.seed)
         self.generator = torch.Generator().manual_seed(settings.seed)
-        self.size = settings.stages[0].size
+        self.size = self.stage().size
         self.entered: Stage | None = None
         self._adopt(task.build(self.size), task.build(self.size))
+        if initial is not None:
+            self.model.load_state_dict(task.fit(initial, self.model))
         self.ema.load_state_dict(self.model.state_dict())
 
     def _adopt(self, model: nn.Module, ema: nn.Module) -> None:
@@ -115,8 +119,13 @@ class Run:
 
     @property
     def progress(self) -> float:
-        """Share of the time budget spent, 0..1."""
+        """Where in the schedule training is, 0..1."""
         return min(1.0, self.elapsed / (60 * self.settings.minutes))
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of training in this run; what came before `enter` is not its own."""
+        return self.elapsed / 60 - self.settings.enter * self.settings.minutes
 
     def stage(self) -> Stage:
         """The stage that the progress falls in."""
@@ -221,10 +230,15 @@ class Run:
 
 
 def train(
-    task: Task, settings: Settings, state_file: Path, resume: bool = False, log: Callable[[str], None] = print
+    task: Task,
+    settings: Settings,
+    state_file: Path,
+    resume: bool = False,
+    log: Callable[[str], None] = print,
+    initial: dict[str, Tensor] | None = None,
 ) -> Run:
     """Train until the budget is spent, saving about every minute. Returns the finished run; its `ema` is the result."""
-    run = Run(task, settings)
+    run = Run(task, settings, initial)
     if resume and state_file.exists():
         run.resume(state_file)
         log(f"resumed at {run.elapsed / 60:.1f} of {settings.minutes:g} min, {run.seen} pictures seen")

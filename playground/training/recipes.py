@@ -68,10 +68,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class ClassifierRecipe(Recipe):
-    """A classifier of the 80 everyday classes."""
+    """A classifier of the 80 everyday classes. `teacher` names the checkpoint whose answers weigh `trust` in its
+    targets, beside the labels (DeiT's soft distillation, with answers computed once on the whole photos)."""
 
     augment: Augment = field(default_factory=Augment)
     smoothing: float = 0.05
+    teacher: str = ""
+    trust: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -151,9 +154,10 @@ class EverydayViT(ClassifierRecipe):
     options: Mapping[str, Any] = field(
         default_factory=lambda: {"img_size": 64, "patch_size": 4, "num_classes": 80, "embed_dim": 144, "depth": 6}
     )
-    stages: tuple[Stage, ...] = (Stage(0.45, 32, 48), Stage(0.8, 64, 48, keep=0.5), Stage(1.0, 64, 48))
-    minutes: float = 41
-    lr: float = 1e-3
+    stages: tuple[Stage, ...] = (Stage(0.5, 32, 64), Stage(0.87, 64, 64, keep=0.25), Stage(1.0, 64, 64))
+    minutes: float = 80
+    lr: float = 1.2e-3
+    teacher: str = "everyday-coatnet"
     paper: str = "https://arxiv.org/abs/2010.11929"
 
 
@@ -180,8 +184,9 @@ class EverydayAxial(ClassifierRecipe):
         }
     )
     stages: tuple[Stage, ...] = (Stage(0.45, 32, 48), Stage(0.65, 48, 48), Stage(1.0, 64, 48))
-    minutes: float = 34
+    minutes: float = 70
     lr: float = 1.5e-3
+    teacher: str = "everyday-coatnet"
     paper: str = "https://arxiv.org/abs/2003.07853"
 
 

@@ -1,0 +1,13 @@
+"""The shell's commands that need more than a card: one file each, with `add(commands)`; loaded when asked for."""
+
+from importlib import import_module
+from types import ModuleType
+
+COMMANDS = {  # name: what the list of commands says
+    "explain": "write a map of what a model looks at",
+}
+
+
+def module(name: str) -> ModuleType:
+    """Return the module of one of COMMANDS."""
+    return import_module(f"playground.commands.{name}")
