@@ -1,0 +1,144 @@
+"""A study: points measured to answer one question, kept as JSON beside the checkpoints with the command behind it."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+STUDIES = Path(__file__).parents[2] / "checkpoints" / "studies"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+MAX_JSON = 1_000_000  # characters
+UNREADABLE = "The study's file is not the JSON of a study; measure it again with `python -m playground study`."
+
+
+class StudyError(ValueError):
+    """A study that is not there or cannot be true; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What is counted along an axis, and in which unit ("" for plain numbers)."""
+
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """One measurement: y at x; `low` and `high` the least and greatest over seeds, or None; `n` things counted."""
+
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points that belong together, by x."""
+
+    name: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything known about one study. `finding` is "" until every point is measured. Raises StudyError when made."""
+
+    study: str
+    title: str
+    question: str
+    command: str
+    hardware: str
+    seeds: tuple[int, ...]
+    date: str
+    finding: str
+    x: Axis
+    y: Axis
+    series: tuple[Series, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.study):
+            raise StudyError("A study's name has small letters, digits and dashes only.")
+        names = [series.name for series in self.series]
+        if len(set(names)) < len(names):
+            raise StudyError("Two series of a study have one name.")
+        for series in self.series:
+            places = [point.x for point in series.points]
+            if places != sorted(places):
+                raise StudyError(f"The points of the series {series.name[:64]!r} are not in the order of x.")
+            for point in series.points:
+                _check_point(point)
+
+    def to_json(self) -> str:
+        """The study as the text of its file; `from_json` gives the same study back."""
+        values = asdict(self)
+        values["axes"] = {"x": values.pop("x"), "y": values.pop("y")}
+        return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> "Study":
+        """Read the text of a study's file. Raises StudyError when a part is missing, unknown or of the wrong kind."""
+        if len(text) > MAX_JSON:
+            raise StudyError("The study's file is far larger than a study.")
+        try:
+            values = json.loads(text)
+            axes = {name: Axis(**axis) for name, axis in values.pop("axes").items()}
+            series = tuple(
+                Series(one["name"], tuple(Point(**point) for point in one["points"])) for one in values.pop("series")
+            )
+            seeds = tuple(values.pop("seeds"))
+            return Study(**values, **axes, series=series, seeds=seeds)
+        except StudyError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise StudyError(UNREADABLE) from error
+
+
+def names(folder: Path = STUDIES) -> tuple[str, ...]:
+    """The studies that are there, by name."""
+    return tuple(sorted(path.stem for path in folder.glob("*.json") if NAME.fullmatch(path.stem)))
+
+
+def read(name: str, folder: Path = STUDIES) -> Study:
+    """The study of this name; the text is compared with the names there are, never joined to a path as it comes."""
+    known = names(folder)
+    if name not in known:
+        raise StudyError(f"There is no study called {str(name)[:64]!r}; there are: {', '.join(known) or 'none yet'}.")
+    try:
+        return Study.from_json((folder / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(UNREADABLE) from error
+
+
+def write(study: Study, folder: Path = STUDIES) -> Path:
+    """Write a study's file whole or not at all; where it lies. Raises StudyError when the disk is full or read-only."""
+    path = folder / f"{study.study}.json"
+    part = path.with_name(path.name + ".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as stream:
+            stream.write(study.to_json())
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise StudyError("The study could not be written; is the disk full or read-only?") from error
+    return path
+
+
+def _check_point(point: Point) -> None:
+    numbers = (point.x, point.y, *(bound for bound in (point.low, point.high) if bound is not None))
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
+        raise StudyError("A point of the study holds something that is no number.")
+    if not all(math.isfinite(number) for number in numbers) or not isinstance(point.n, int) or point.n < 0:
+        raise StudyError("A point of the study holds a value that is not finite, or a negative count.")
+    if point.low is not None and point.high is not None and not point.low <= point.y <= point.high:
+        raise StudyError("A point of the study lies outside its own spread.")
