@@ -1,11 +1,10 @@
-"""Training: data in both layouts, scenes, matching, the loop with resume, measures with known answers, cards."""
+"""Training: matching, batches, the loop with resume, recipes and cards."""
 
 import dataclasses
 import json
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,173 +12,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from drawn import EIGHTY, NAMES, drawn_photos, write_everyday
+from PIL import Image
 from torch import Tensor, nn
 
+from playground.datasets.everyday import SIDE
+from playground.datasets.scenes import SceneMaker
 from playground.models.card import Card
 from playground.models.detr import DETR
-from playground.training import command, evaluate, loop, recipes
+from playground.training import command, loop, recipes
 from playground.training.classify import Augment, Classification, augmented, mixed, normalised, to_float
-from playground.training.data import SIDE, DataError, Photos, load, split_held_out
 from playground.training.detection import Detection, detections
-from playground.training.evaluate import Found, Truth
 from playground.training.frozen import FrozenDetection, features
 from playground.training.loop import Run, Settings, Stage, TrainingError
 from playground.training.matching import Target, giou, layer_losses, match, set_loss, to_cxcywh, to_xyxy
 from playground.training.phases import PhasedTraining
 from playground.training.publish import halved, load_weights, publish, write_weights
-from playground.training.scenes import LAYOUTS, SceneMaker
 
 REFERENCE = Path(__file__).parent / "reference"
-NAMES = ("disc", "square", "bar", "nothing")
-EIGHTY = (*NAMES, *(f"other {i}" for i in range(76)))
-
-
-def drawn_photos(count: int = 80, seed: int = 0) -> Photos:
-    """Drawn photos whose object has a colour of its own class, so that boxes can be checked against pixels."""
-    rng = np.random.default_rng(seed)
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (90, 90, 90)]
-    images, labels, boxes = [], [], []
-    for number in range(count):
-        label = number % len(NAMES)
-        wide, high = rng.integers(20, 45, 2)
-        left, top = int(rng.integers(0, SIDE - wide)), int(rng.integers(0, SIDE - high))
-        picture = Image.new("RGB", (SIDE, SIDE), (128, 128, 128))
-        ImageDraw.Draw(picture).rectangle((left, top, left + wide - 1, top + high - 1), fill=colours[label])
-        images.append(np.asarray(picture))
-        labels.append(label)
-        boxes.append((left, top, left + wide, top + high))
-    return Photos(np.stack(images), np.array(labels, np.int64), np.array(boxes, np.float32), NAMES)
-
-
-def write_everyday(folder: Path, photos: Photos, split: str) -> None:
-    """The photos as one Everyday shard."""
-    folder.mkdir(exist_ok=True)
-    rows = [] if (folder / "boxes.csv").exists() else ["split,shard,name,class_index,wnid,x_min,y_min,x_max,y_max"]
-    with tarfile.open(folder / f"{split}-0.tar", "w") as archive:
-        for number in range(len(photos)):
-            name = f"{number:06d}.webp"
-            Image.fromarray(photos.images[number]).save(folder / name, lossless=True)
-            archive.add(folder / name, name)
-            (folder / name).unlink()
-            x0, y0, x1, y1 = photos.boxes_xyxy[number].astype(int)
-            rows.append(f"{split},0,{name},{photos.labels[number]},n0,{x0},{y0},{x1 - 1},{y1 - 1}")
-    with (folder / "boxes.csv").open("a") as stream:
-        stream.write("\n".join(rows) + "\n")
-    (folder / "classes.txt").write_text("\n".join(photos.classes) + "\n")
-
-
-# --- data -------------------------------------------------------------------------------------------------------------
-
-
-def test_everyday_shards_come_back_as_written_and_from_the_cache(tmp_path: Path) -> None:
-    photos = drawn_photos(12)
-    write_everyday(tmp_path / "data", photos, "train")
-    for _ in range(2):  # decoded, then from the cache
-        again = load(tmp_path / "data", "train", tmp_path / "cache")
-        assert again.classes == NAMES
-        np.testing.assert_array_equal(again.images, photos.images)
-        np.testing.assert_array_equal(again.labels, photos.labels)
-        np.testing.assert_array_equal(again.boxes_xyxy, photos.boxes_xyxy)
-
-
-def test_tiny_imagenet_layout_is_folded_into_classes(tmp_path: Path) -> None:
-    (tmp_path / "wordnet.tsv").write_text("wnid\tname\tclass\nn1\ttabby\tcat\nn2\tPersian\tcat\nn3\tbus\tbus\n")
-    for wnid in ("n1", "n2", "n3", "n4"):
-        (tmp_path / "train" / wnid / "images").mkdir(parents=True)
-        Image.new("RGB", (64, 64), (int(wnid[1]) * 50, 0, 0)).save(tmp_path / "train" / wnid / "images" / "a.png")
-        (tmp_path / "train" / wnid / f"{wnid}_boxes.txt").write_text("a.png\t1\t2\t30\t63\n")
-    (tmp_path / "val" / "images").mkdir(parents=True)
-    Image.new("L", (64, 64), 7).save(tmp_path / "val" / "images" / "v.png")
-    (tmp_path / "val" / "val_annotations.txt").write_text("v.png\tn2\t0\t0\t10\t10\nw.png\tn4\t0\t0\t1\t1\n")
-    train = load(tmp_path, "train", tmp_path / "cache")
-    assert train.classes == ("bus", "cat")
-    assert train.labels.tolist() == [1, 1, 0]
-    assert train.images[:, 0, 0, 0].tolist() == [50, 100, 150]
-    assert train.boxes_xyxy[0].tolist() == [1, 2, 31, 64]
-    val = load(tmp_path, "val", tmp_path / "cache")
-    assert val.labels.tolist() == [1]
-    assert val.images[0, 0, 0].tolist() == [7, 7, 7]
-
-
-def test_bad_data_is_one_sentence_and_leaves_no_cache(tmp_path: Path) -> None:
-    def broken(change: str) -> Path:
-        folder = tmp_path / change
-        write_everyday(folder, drawn_photos(4), "train")
-        return folder
-
-    with pytest.raises(DataError, match="does not exist"):
-        load(tmp_path / "none", "train", tmp_path / "cache")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"wordnet\.tsv is missing"):
-        load(tmp_path / "empty", "train", tmp_path / "cache")
-    folder = broken("shard")
-    (folder / "train-0.tar").write_bytes((folder / "train-0.tar").read_bytes()[:700])
-    with pytest.raises(DataError, match="fetch the data again"):
-        load(folder, "train", tmp_path / "cache")
-    folder = broken("outside")
-    (folder / "boxes.csv").write_text((folder / "boxes.csv").read_text() + "train,0,000000.webp,0,n0,60,0,70,5\n")
-    with pytest.raises(DataError, match="outside its photo"):
-        load(folder, "train", tmp_path / "cache")
-    folder = broken("class")
-    (folder / "boxes.csv").write_text((folder / "boxes.csv").read_text().replace(",3,n0", ",9,n0"))
-    with pytest.raises(DataError, match="names class 9"):
-        load(folder, "train", tmp_path / "cache")
-    with pytest.raises(DataError, match="lists no val photos"):
-        load(broken("split"), "val", tmp_path / "cache")
-    assert not (tmp_path / "cache").exists()
-
-
-def test_held_out_photos_are_never_trained_on() -> None:
-    trained_on, held_out = split_held_out(drawn_photos(100), 0.2, 5)
-    assert len(held_out) == 20
-    assert sorted([*trained_on, *held_out]) == list(range(100))
-
-
-# --- scenes -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_scene_boxes_lie_inside_and_hold_their_object(layout: str) -> None:
-    photos = drawn_photos()
-    maker, rng = SceneMaker(photos, np.arange(80), NAMES[:3]), np.random.default_rng(1)
-    seen = 0
-    for _ in range(20):
-        scene = maker.compose(rng, 96, layout)
-        assert scene.image.shape == (96, 96, 3)
-        for label, box in zip(scene.labels, scene.boxes_xyxy, strict=True):
-            assert 0 <= box[0] < box[2] <= 96
-            assert 0 <= box[1] < box[3] <= 96
-            x0, y0, x1, y1 = (round(float(v)) for v in box)
-            inside = scene.image[y0:y1, x0:x1].reshape(-1, 3).astype(int)
-            own = (inside[:, label] > 150) & (np.delete(inside, label, 1) < 110).all(1)
-            if layout != "free" or own.mean() > 0.9:  # nothing lies over a tile in the other layouts
-                assert own.mean() > 0.8
-                seen += 1
-    assert seen >= 10
-
-
-def test_scenes_are_repeatable_and_use_only_the_photos_given() -> None:
-    photos = drawn_photos()
-    trained_on, held_out = split_held_out(photos, 0.25, 0)
-    makers = [SceneMaker(photos, indices, NAMES[:2]) for indices in (trained_on, held_out)]
-    rngs = [np.random.default_rng(3) for _ in range(2)]
-    for _ in range(30):
-        scenes = [maker.compose(rng, 64) for maker, rng in zip(makers, rngs, strict=True)]
-        assert not set(scenes[0].sources) & set(scenes[1].sources)
-        assert set(scenes[1].sources) <= set(held_out.tolist())
-    a, b = (makers[0].compose(np.random.default_rng(9), 64) for _ in range(2))
-    np.testing.assert_array_equal(a.image, b.image)
-    np.testing.assert_array_equal(a.boxes_xyxy, b.boxes_xyxy)
-
-
-def test_boxes_over_the_whole_photo_are_left_out_and_wrong_names_refused() -> None:
-    photos = drawn_photos()
-    whole = dataclasses.replace(photos, boxes_xyxy=np.tile(np.array([0, 0, 64, 64], np.float32), (80, 1)))
-    with pytest.raises(DataError, match="No usable photos"):
-        SceneMaker(whole, np.arange(80), NAMES[:2])
-    with pytest.raises(DataError, match="no class called unicorn"):
-        SceneMaker(photos, np.arange(80), ("unicorn",))
 
 
 # --- matching ---------------------------------------------------------------------------------------------------------
@@ -232,63 +82,6 @@ def test_groups_of_queries_are_matched_each_by_itself() -> None:
     once = set_loss([(logits, boxes)], targets)
     twice = set_loss([(torch.cat([logits, logits], 1), torch.cat([boxes, boxes], 1))], targets, groups=2)
     torch.testing.assert_close(once, twice)
-
-
-# --- measures ---------------------------------------------------------------------------------------------------------
-
-
-def test_top_k_and_classes_known_answers() -> None:
-    logits = np.array([[3.0, 2, 1], [1, 2, 3], [2, 3, 1], [3, 1, 2]])
-    labels = np.array([0, 0, 1, 1])
-    assert evaluate.top_k(logits, labels, 1) == 0.5
-    assert evaluate.top_k(logits, labels, 2) == 0.5
-    assert evaluate.top_k(logits, labels, 3) == 1.0
-    each = evaluate.per_class(logits, labels)
-    assert each[:2].tolist() == [0.5, 0.5]
-    assert np.isnan(each[2])
-
-
-def test_calibration_known_answers() -> None:
-    sure = np.tile(np.log([0.8, 0.2]), (10, 1))
-    labels = np.array([0] * 8 + [1] * 2)
-    assert evaluate.calibration_error(sure, labels) == pytest.approx(0, abs=1e-9)
-    assert evaluate.calibration_error(sure, np.zeros(10, int)) == pytest.approx(0.2)
-    assert evaluate.fit_temperature(sure * 2.5, labels) == pytest.approx(2.5, abs=1e-3)
-
-
-def test_unsure_threshold_is_the_least_that_holds_the_precision() -> None:
-    confidence = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
-    right = np.array([True, True, False, True, False])
-    assert evaluate.unsure_threshold(confidence, right, 0.75) == 0.6
-    assert evaluate.unsure_threshold(confidence, right, 0.9) == 0.8
-    assert evaluate.unsure_threshold(confidence, ~right, 0.9) == 1.0
-
-
-def test_average_precision_known_answers() -> None:
-    truth = Truth(np.array([0, 0]), np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]]))
-    perfect = Found(truth.labels, np.array([0.9, 0.8]), truth.boxes_xyxy)
-    assert evaluate.average_precision([perfect], [truth], 2)["mAP"] == pytest.approx(1.0)
-    half = Found(np.array([0]), np.array([0.9]), truth.boxes_xyxy[:1])
-    assert evaluate.average_precision([half], [truth], 2)["mAP50"] == pytest.approx(51 / 101)  # recalls 0, 0.01 .. 0.5
-    shifted = Found(np.array([0, 0]), np.array([0.9, 0.8]), truth.boxes_xyxy + np.array([0, 0, 0, 3]))  # IoU 10 / 13
-    results = evaluate.average_precision([shifted], [truth], 2)
-    assert results["mAP50"] == results["mAP75"] == pytest.approx(1.0)
-    assert results["mAP"] == pytest.approx(0.6)  # 0.50 to 0.75
-    first_wrong = Found(
-        np.array([0, 0, 0]), np.array([0.95, 0.9, 0.8]), np.concatenate([[[50.0, 50, 60, 60]], truth.boxes_xyxy])
-    )
-    assert evaluate.average_precision([first_wrong], [truth], 2)["mAP50"] == pytest.approx(2 / 3)
-    doubled = Found(np.array([0, 0]), np.array([0.9, 0.8]), truth.boxes_xyxy[[0, 0]])
-    assert evaluate.average_precision([doubled], [truth], 2)["mAP50"] == pytest.approx(51 / 101)
-    nothing = Found(np.zeros(0, int), np.zeros(0), np.zeros((0, 4)))
-    assert evaluate.average_precision([nothing], [truth], 2)["mAP50"] == 0.0
-
-
-def test_detection_threshold_wants_class_and_place() -> None:
-    truth = Truth(np.array([0, 1]), np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]]))
-    found = Found(np.array([0, 1, 1]), np.array([0.9, 0.6, 0.7]), truth.boxes_xyxy[[0, 1, 0]])
-    assert evaluate.detection_threshold([found], [truth], 0.9) == 0.9
-    assert evaluate.detection_threshold([found], [truth], 0.6) == 0.6
 
 
 # --- classification batches -------------------------------------------------------------------------------------------
@@ -645,7 +438,14 @@ def test_a_published_checkpoint_is_a_valid_card_and_loads(tmp_path: Path) -> Non
         load_weights(recipes.find("everyday-vit"), tmp_path / "model.safetensors")
 
 
-def test_the_command_trains_measures_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_trains_measures_and_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = [
+        dataclasses.replace(recipe, teacher="") if isinstance(recipe, recipes.ClassifierRecipe) else recipe
+        for recipe in recipes.RECIPES
+    ]
+    monkeypatch.setattr(recipes, "RECIPES", tuple(alone))
     photos = dataclasses.replace(drawn_photos(60), classes=EIGHTY)
     for split in ("train", "val"):
         write_everyday(tmp_path / "data", photos, split)
@@ -667,32 +467,3 @@ def test_the_command_trains_measures_and_writes(tmp_path: Path, capsys: pytest.C
         told = capsys.readouterr().err.strip()
         assert sentence in told
         assert "\n" not in told
-
-
-CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
-
-
-@pytest.mark.parametrize("name", [recipe.name for recipe in recipes.RECIPES if recipe.bundled])
-def test_a_sample_of_each_card_s_claim_is_measured_again(
-    name: str, photos: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """On every tenth validation photo (300 scenes) the weights score within what so small a sample can differ."""
-    recipe = recipes.find(name)
-    card = Card.from_json((CHECKPOINTS / name / "card.json").read_text())
-    model = load_weights(recipe, CHECKPOINTS / name / "model.safetensors")
-    validation = load(photos, "val", tmp_path_factory.getbasetemp() / "cache")
-    claimed = {metric.name: metric.value for metric in card.metrics}
-    if isinstance(recipe, recipes.DetectorRecipe):
-        maker, rng = SceneMaker(validation, np.arange(len(validation)), recipe.names), np.random.default_rng(4)
-        scenes = [maker.compose(rng, recipe.size) for _ in range(300)]
-        found = detections(model, scenes, "cpu")
-        truths = [Truth(scene.labels, scene.boxes_xyxy) for scene in scenes]
-        measured = 100 * evaluate.average_precision(found, truths, len(recipe.names))["mAP50"]
-        assert measured == pytest.approx(claimed["mAP50"], abs=8)
-        return
-    from playground.training.classify import predict_logits
-
-    chosen = np.arange(0, len(validation), 10)
-    logits = predict_logits(model, validation.images, chosen, recipe.size, "cpu").numpy()
-    for measure, k in (("top-1", 1), ("top-5", 5)):
-        assert 100 * evaluate.top_k(logits, validation.labels[chosen], k) == pytest.approx(claimed[measure], abs=7)

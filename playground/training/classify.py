@@ -9,7 +9,7 @@ from timm.layers import PatchDropout
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from playground.training.data import Photos
+from playground.datasets.everyday import Photos
 from playground.training.loop import Stage
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

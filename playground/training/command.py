@@ -13,15 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from playground.datasets import everyday
+from playground.datasets.everyday import Photos
+from playground.datasets.scenes import Scene, SceneMaker
 from playground.models.card import Card
-from playground.training import data, recipes
+from playground.training import recipes
 from playground.training.classify import Classification
-from playground.training.data import Photos
 from playground.training.loop import TrainingError, train
 from playground.training.phases import Outcome, PhasedTraining
 from playground.training.publish import load_weights, measure_classifier, measure_detector, publish, write_weights
 from playground.training.recipes import ClassifierRecipe, DetectorRecipe, Recipe
-from playground.training.scenes import Scene, SceneMaker
 from playground.training.teacher import kept_answers
 
 VALIDATION_SCENES, HELD_OUT_SCENES = 1500, 500
@@ -79,8 +80,8 @@ class Session:
         self.device: str = options.device
         self.note: str = options.note
         self.enter: float = options.enter
-        self.photos = data.load(self.folder, "train", self.cache)
-        self.trained_on, self.held_out = data.split_held_out(self.photos, recipes.COMMON_HELD_OUT, 0)
+        self.photos = everyday.load(self.folder, "train", self.cache)
+        self.trained_on, self.held_out = everyday.split_held_out(self.photos, recipes.COMMON_HELD_OUT, 0)
 
     def place(self, recipe: Recipe) -> Path:
         """The folder of a recipe's result: a checkpoint, or the cache for networks that only serve others."""
@@ -160,7 +161,7 @@ class Session:
 
     def measure(self, recipe: Recipe, model: nn.Module, facts: dict[str, Any]) -> None:
         """Measure on the validation part; write the card when the recipe is bundled."""
-        validation = data.load(self.folder, "val", self.cache)
+        validation = everyday.load(self.folder, "val", self.cache)
         temperature, classes = 1.0, self.photos.classes
         if isinstance(recipe, DetectorRecipe):
             held = self.scenes(recipe, self.photos, self.held_out, HELD_OUT_SCENES, seed=2)

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from playground.datasets.scenes import Scene, SceneMaker
+from playground.evaluation.detection import Found, Truth, average_precision
 from playground.models.detr import Detections, detect
 from playground.training.classify import normalised, to_float
-from playground.training.evaluate import Found, Truth, average_precision
 from playground.training.loop import Stage
 from playground.training.matching import Target, set_loss, to_cxcywh
-from playground.training.scenes import Scene, SceneMaker
 
 
 class Detection:

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from playground.datasets.scenes import Scene, SceneMaker
+from playground.evaluation.detection import average_precision
 from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
 from playground.training.detection import Detection, as_found, coloured, truths
-from playground.training.evaluate import average_precision
 from playground.training.loop import Stage
 from playground.training.matching import Target
-from playground.training.scenes import Scene, SceneMaker
 
 
 class Given(nn.Module):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from torch import Tensor
 
+from playground.datasets.scenes import Scene, SceneMaker
 from playground.models.detr import DETR
 from playground.training import recipes
 from playground.training.detection import Detection
 from playground.training.frozen import FrozenDetection
 from playground.training.loop import Task, saved_minutes, saved_state, train
 from playground.training.recipes import DetectorRecipe, Phase
-from playground.training.scenes import Scene, SceneMaker
 
 
 @dataclass(frozen=True)

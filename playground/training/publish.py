@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from playground.datasets.everyday import Photos
+from playground.datasets.scenes import Scene
+from playground.evaluation import classification, detection
 from playground.image import Preprocess
 from playground.models.card import Card, Metric
-from playground.training import evaluate
 from playground.training.classify import predict_logits
-from playground.training.data import Photos
 from playground.training.detection import detections, truths
 from playground.training.loop import TrainingError, write_tensors
 from playground.training.recipes import ClassifierRecipe, DetectorRecipe, Recipe, build
-from playground.training.scenes import Scene
 
 LIMIT = 10_000_000  # bytes of one weights file
 PRECISION = 0.6  # at which the "not sure" threshold is chosen
@@ -75,28 +75,28 @@ def measure_classifier(
     """
     held = predict_logits(model, train.images, held_out, recipe.size, device).numpy()
     held_labels = train.labels[held_out]
-    temperature = round(evaluate.fit_temperature(held, held_labels), 4)
-    held_confidence = evaluate.softmax(held, temperature).max(1)
-    threshold = round(evaluate.unsure_threshold(held_confidence, held.argmax(1) == held_labels, PRECISION), 4)
+    temperature = round(classification.fit_temperature(held, held_labels), 4)
+    held_confidence = classification.softmax(held, temperature).max(1)
+    threshold = round(classification.unsure_threshold(held_confidence, held.argmax(1) == held_labels, PRECISION), 4)
     logits = predict_logits(model, validation.images, np.arange(len(validation)), recipe.size, device).numpy()
-    confidence, right = evaluate.softmax(logits, temperature).max(1), logits.argmax(1) == validation.labels
+    confidence, right = classification.softmax(logits, temperature).max(1), logits.argmax(1) == validation.labels
     sure = confidence >= threshold
     metrics = {
-        "top-1": 100 * evaluate.top_k(logits, validation.labels, 1),
-        "top-5": 100 * evaluate.top_k(logits, validation.labels, 5),
-        "calibration error": 100 * evaluate.calibration_error(logits, validation.labels, temperature),
+        "top-1": 100 * classification.top_k(logits, validation.labels, 1),
+        "top-5": 100 * classification.top_k(logits, validation.labels, 5),
+        "calibration error": 100 * classification.calibration_error(logits, validation.labels, temperature),
         "answers given": 100 * float(sure.mean()),
         "right when given": 100 * float(right[sure].mean()) if sure.any() else 0.0,
     }
-    return metrics, temperature, threshold, evaluate.per_class(logits, validation.labels)
+    return metrics, temperature, threshold, classification.per_class(logits, validation.labels)
 
 
 def measure_detector(
     recipe: DetectorRecipe, model: nn.Module, held_out: list[Scene], validation: list[Scene], device: str
 ) -> tuple[dict[str, float], float, np.ndarray]:
     """(metrics on validation scenes, score from which held-out boxes are right at PRECISION, AP50 of each class)."""
-    threshold = evaluate.detection_threshold(detections(model, held_out, device), truths(held_out), PRECISION)
-    results = evaluate.average_precision(detections(model, validation, device), truths(validation), len(recipe.names))
+    threshold = detection.detection_threshold(detections(model, held_out, device), truths(held_out), PRECISION)
+    results = detection.average_precision(detections(model, validation, device), truths(validation), len(recipe.names))
     each = np.array([results.get(f"AP50/{label}", np.nan) for label in range(len(recipe.names))])
     return {name: 100 * results[name] for name in ("mAP", "mAP50", "mAP75")}, round(threshold, 4), each
 

@@ -1,9 +1,11 @@
-"""Measures in plain numpy: top-k, calibration, the "not sure" threshold, average precision of boxes."""
+"""Average precision of boxes, and the score from which boxes are right, in plain numpy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from playground.evaluation.classification import unsure_threshold
 
 IOU_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 RECALLS = np.linspace(0, 1, 101)
@@ -24,61 +26,6 @@ class Found:
     labels: np.ndarray
     scores: np.ndarray
     boxes_xyxy: np.ndarray
-
-
-def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """[N, C] logits -> probabilities at a temperature."""
-    scaled = logits.astype(np.float64) / temperature
-    scaled = np.exp(scaled - scaled.max(1, keepdims=True))
-    return scaled / scaled.sum(1, keepdims=True)
-
-
-def top_k(logits: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Share of rows whose label is among the k largest logits, 0..1."""
-    best = np.argsort(-logits, axis=1, kind="stable")[:, :k]
-    return float((best == labels[:, None]).any(1).mean())
-
-
-def per_class(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Top-1 of each class [C], 0..1; NaN for a class without pictures."""
-    right = logits.argmax(1) == labels
-    count = np.bincount(labels, minlength=logits.shape[1])
-    hits = np.bincount(labels, weights=right, minlength=logits.shape[1])
-    return np.where(count > 0, hits / np.maximum(count, 1), np.nan)
-
-
-def calibration_error(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0, bins: int = 15) -> float:
-    """Expected calibration error, 0..1: mean gap of confidence and accuracy over bins (Guo et al. 2017, equation 3)."""
-    probabilities = softmax(logits, temperature)
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(confidence[which == b].sum() - right[which == b].sum()) for b in range(bins)]
-    return float(sum(gaps) / len(labels))
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature in 0.2..5 with the least negative log likelihood, by golden section on a log scale."""
-
-    def cost(log_temperature: float) -> float:
-        chosen = softmax(logits, float(np.exp(log_temperature)))[np.arange(len(labels)), labels]
-        return float(-np.log(np.maximum(chosen, 1e-300)).mean())
-
-    low, high, ratio = np.log(0.2), np.log(5.0), (5**0.5 - 1) / 2
-    for _ in range(40):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, right) if cost(left) < cost(right) else (left, high)
-    return float(np.exp((low + high) / 2))
-
-
-def unsure_threshold(confidence: np.ndarray, right: np.ndarray, precision: float) -> float:
-    """The least confidence from which on the answers given are right at `precision`; 1.0 when none is high enough.
-
-    confidence [N] in 0..1, right [N] bool.
-    """
-    order = np.argsort(-confidence, kind="stable")
-    so_far = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(so_far >= precision)
-    return float(confidence[order[good[-1]]]) if len(good) else 1.0
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
