@@ -52,7 +52,7 @@ DISTURBANCES = (
     ),
     Disturbance(
         "flat", "Flattened texture", "how far the picture fades to flat areas",
-        "y = (1 - s) x + s six levels of (median 5 x 5)^6 at 256 pixels", texture.flat, inside=True,
+        "y = (1 - s) x + s 16 colours of (median 5 x 5)^4 at 160 pixels", texture.flat, inside=True,
     ),
     Disturbance(
         "high_pass", "Fine detail only", "how far the picture fades to its fine detail",
