@@ -15,17 +15,23 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from playground.image import Picture, content_key, view
+from playground import checks
+from playground.image import Picture, Preprocess, content_key, view
 from playground.models import family_of, heads
 from playground.models.answers import classes_of, objects_of
 from playground.models.card import Card
+from playground.models.parts import parts_of
 from playground.models.preprocess import preprocess_of
 from playground.models.randomise import randomised
+from playground.models.sizes import Sizes, preprocess_at, sizes_of
+from playground.models.sizes import at_size as model_at
 from playground.models.weights import load as load_weights
+from playground.parts import Parts
 from playground.trace import Prediction, Trace
 
 MODEL_BYTES = 4 * 1024**3
 TRACE_BYTES = 512 * 1024**2
+PARTS_BYTES = 64 * 1024**2
 LEAST_BOX_SCORE = 0.05  # boxes below are noise and never shown
 
 Progress = Callable[[float, str], None]
@@ -83,6 +89,7 @@ class Kept(Generic[Value]):
 
 _models: Kept[nn.Module] = Kept(MODEL_BYTES)
 _traces: Kept[Trace] = Kept(TRACE_BYTES)
+_parts: Kept[Parts] = Kept(PARTS_BYTES)
 
 
 def pick_device() -> torch.device:
@@ -126,6 +133,44 @@ def trace(picture: Picture, card: Card, progress: Progress | None = None) -> Tra
     return _traces.get(f"{content_key(picture)} by {_key(card)}", make, Trace.nbytes)
 
 
+def parts(card: Card, progress: Progress | None = None) -> Parts:
+    """Return the stem and the positions of the card's model as numpy, for views of what happens before its blocks.
+
+    Raises WeightsError, or ValueError where no convolution reads the pixels.
+    """
+    return _parts.get(_key(card), lambda: parts_of(load(card, progress), card), Parts.nbytes)
+
+
+def sizes(card: Card, progress: Progress | None = None) -> Sizes:
+    """Return the sides of pictures that `at_size` takes for the card's model."""
+    return sizes_of(load(card, progress), card)
+
+
+def at_size(picture: Picture, card: Card, side: int, progress: Progress | None = None) -> Trace:
+    """Return the trace of the same weights on the picture with the shorter side `side` pixels, from the cache if there.
+
+    Tables of positions are interpolated in two dimensions as timm does; everything else is the card's model.
+    Raises ValueError for a side outside `sizes(card)`, InferenceError or WeightsError with one sentence.
+    """
+    allowed = sizes(card, progress)
+    side = checks.whole(side, "The side", allowed.low, allowed.high)
+    if side == allowed.usual:
+        return trace(picture, card, progress)
+    if side % allowed.step:
+        raise ValueError(
+            f"The side must be a multiple of {allowed.step} pixels, such as {side // allowed.step * allowed.step}."
+        )
+    seen_as = preprocess_at(card, side, allowed.step)
+
+    def change(model: nn.Module) -> nn.Module:
+        return model_at(model, card, seen_as.size)
+
+    def make() -> Trace:
+        return _within_memory(lambda device: _run(picture, card, device, progress, change=change, seen_as=seen_as))
+
+    return _traces.get(f"{content_key(picture)} by {_key(card)} at {side}", make, Trace.nbytes)
+
+
 def replay(picture: Picture, card: Card, progress: Progress | None = None) -> Trace:
     """Return the trace made once more with its graph, for methods that ask for gradients; it is not kept.
 
@@ -148,9 +193,17 @@ def untrained(
     return _within_memory(lambda device: _run(picture, card, device, progress, graph=True, change=change))
 
 
-def forward(card: Card, progress: Progress | None = None) -> Callable[[Tensor], Tensor]:
-    """Return a function from pixels [n, 3, H, W] to logits [n, C], or [n, Q, C + 1], for methods that perturb."""
-    return heads.forward(load(card, progress))
+def untrained_model(card: Card, share: float = 1.0, seed: int = 0) -> nn.Module:
+    """Return the model of which `untrained` gives the trace, for methods that run it again; it is not kept."""
+    return randomised(load(card), share, seed)
+
+
+def forward(card: Card, progress: Progress | None = None, model: nn.Module | None = None) -> Callable[[Tensor], Tensor]:
+    """Return a function from pixels [n, 3, H, W] to logits [n, C], or [n, Q, C + 1], for methods that perturb.
+
+    `model` stands in for the card's own.
+    """
+    return heads.forward(load(card, progress) if model is None else model)
 
 
 def silenced(card: Card, progress: Progress | None = None) -> Callable[[Tensor, Sequence[tuple[int, int]]], Tensor]:
@@ -158,10 +211,20 @@ def silenced(card: Card, progress: Progress | None = None) -> Callable[[Tensor, 
     return heads.silenced(load(card, progress))
 
 
-def readers(card: Card, progress: Progress | None = None) -> tuple[heads.Reader | None, heads.Reader | None]:
-    """Return what reads logits, and for a detector boxes, in tokens of any layer; None where nothing does."""
-    model = load(card, progress)
+def readers(
+    card: Card, progress: Progress | None = None, model: nn.Module | None = None
+) -> tuple[heads.Reader | None, heads.Reader | None]:
+    """Return what reads logits, and for a detector boxes, in tokens of any layer; None where nothing does.
+
+    `model` stands in for the card's own.
+    """
+    model = load(card, progress) if model is None else model
     return heads.reader(model, card), heads.box_reader(model)
+
+
+def axial_terms(card: Card) -> Callable[[int, Tensor], tuple[Tensor, Tensor]] | None:
+    """Return what reads the terms of an axial block's logits in the tokens it is given; None for other models."""
+    return heads.axial_terms(load(card))
 
 
 def predict(
@@ -194,6 +257,7 @@ def forget() -> None:
     """Drop all cached models and traces."""
     _models.clear()
     _traces.clear()
+    _parts.clear()
 
 
 def _key(card: Card) -> str:
@@ -224,10 +288,11 @@ def _run(
     progress: Progress | None,
     graph: bool = False,
     change: Callable[[nn.Module], nn.Module] | None = None,
+    seen_as: Preprocess | None = None,
 ) -> Trace:
     model = load(card, progress, device)
     model = change(model) if change else model
-    seen = view(picture, preprocess_of(card))
+    seen = view(picture, seen_as or preprocess_of(card))
     start = time.perf_counter()
     made = family_of(card).trace(model, seen, card, device, graph)  # its results are on the CPU, so the device is done
     seconds = time.perf_counter() - start

@@ -7,9 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from playground.cka import cka, cka_matrix
 from playground.explanations.artefacts import levels_with_grid
 from playground.explanations.targets import attention_links
 from playground.trace import Attention, AxialAttention, Link, Trace
+
+__all__ = ["Similarity", "attention_similarity", "cka", "feature_similarity"]
 
 MOST_TOKENS = 1100  # whole matrices of attention are compared up to this many tokens
 
@@ -45,17 +48,8 @@ def feature_similarity(trace: Trace) -> Similarity:
     levels = levels_with_grid(trace)
     count = max((t.sequence.count for t in levels), key=[t.sequence.count for t in levels].count)
     chosen = [tokens for tokens in levels if tokens.sequence.count == count]
-    values = np.eye(len(chosen), dtype=np.float32)
-    for p, q in combinations(range(len(chosen)), 2):
-        values[p, q] = values[q, p] = cka(chosen[p].values, chosen[q].values)
+    values = cka_matrix([tokens.values for tokens in chosen]).numpy().astype(np.float32)
     return Similarity(tuple(tokens.name for tokens in chosen), values)
-
-
-def cka(x: Tensor, y: Tensor) -> float:
-    """Return linear CKA of features x [N, D] and y [N, E] of the same tokens: |y^T x|^2 / (|x^T x| |y^T y|), 0..1."""
-    x, y = (f.double() - f.double().mean(0) for f in (x, y))
-    norm = (x.T @ x).norm() * (y.T @ y).norm()
-    return float((y.T @ x).norm() ** 2 / norm.clamp_min(torch.finfo(norm.dtype).tiny))
 
 
 def _comparable(trace: Trace) -> list[Link]:
