@@ -67,8 +67,8 @@ def build() -> Page:
                 panel = build_panel(page)
             with gr.Column(scale=8, min_width=320, elem_id="pg-answers"), gr.Tabs(overflow_behavior="wrap"):
                 for tab in TABS:
-                    with gr.Tab(say(tab.key), id=tab.key):
-                        tab.build(panel)
+                    with gr.Tab(say(tab.key), id=tab.key) as here:
+                        tab.build(panel.within(tab.key, here))
         page.load(None, panel.picture, None, js=KEEP, api_visibility="private")
         build_endpoints()
     return page

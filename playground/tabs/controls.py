@@ -1,7 +1,8 @@
 """The one panel for picture and model that all tabs share."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,12 +23,52 @@ TASKS = ("classification", "detection", "panoptic", "features")
 
 @dataclass(frozen=True)
 class Panel:
-    """The page, the two fields every tab reads, and what to listen to for a picture or a model becoming another."""
+    """The page, the fields every tab reads, and what to listen to for a picture or a model becoming another.
+
+    `opened` holds the key of the tab that is open. `key` and `tab` are those of the tab being laid out.
+    """
 
     page: gr.Blocks
     picture: ModelImage
+    family: gr.Radio
     model: gr.Dropdown
+    opened: gr.Textbox
     changes: tuple[Callable[..., Any], ...]
+    key: str = ""
+    tab: gr.Tab | None = None
+
+    def within(self, key: str, tab: gr.Tab) -> "Panel":
+        """Return the panel for laying out this tab; the browser alone notes when it is opened."""
+        tab.select(None, None, self.opened, js=f"() => '{key}'", api_visibility="private")
+        return replace(self, key=key, tab=tab)
+
+    def when_open(self, run: Callable[..., Any], more: list[Any], outputs: list[Any], view: Any) -> None:
+        """Call run(picture, model, *more) when this tab is opened, and at changes as `when_asked` while it is open.
+
+        `run` may be a generator. It is to look itself whether what it shows is still what is asked.
+        """
+        assert self.tab is not None
+        key = self.key
+
+        def if_open(picture: Any, model: Any, opened: Any, *given: Any) -> Any:
+            return run(picture, model, *given) if opened == key else {}
+
+        def steps_if_open(picture: Any, model: Any, opened: Any, *given: Any) -> Iterator[Any]:
+            if opened == key:
+                yield from run(picture, model, *given)
+
+        checked = steps_if_open if inspect.isgeneratorfunction(run) else if_open
+        self.when_asked(checked, [self.opened, *more], outputs, view)
+        self.tab.select(
+            run,
+            [self.picture, self.model, *more],
+            outputs,
+            trigger_mode="always_last",
+            show_progress_on=view,
+            concurrency_id="model",
+            concurrency_limit=1,
+            api_visibility="private",
+        )
 
     def when_asked(self, run: Callable[..., Any], more: list[Any], outputs: list[Any], view: Any) -> None:
         """Call run(picture, model, *more) at load and whenever the picture or the model becomes another.
@@ -129,7 +170,8 @@ def build_panel(page: gr.Blocks) -> Panel:
     for good in (chosen, read):
         good.success(None, picture, None, js=KEEP, api_visibility="private")
     read.failure(None, picture, picture, js=PUT_BACK, api_visibility="private")
-    return Panel(page, picture, model, (partial(gr.on, [page.load, model.change]), chosen.success, read.success))
+    changes = (partial(gr.on, [page.load, model.change]), chosen.success, read.success)
+    return Panel(page, picture, family, model, gr.Textbox(visible="hidden"), changes)
 
 
 def pick_family(family: Any) -> Any:
