@@ -7,16 +7,17 @@ the card. Two visitors with the same picture share a result because it is equal 
 import math
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from playground import checks
 from playground.image import Picture, Preprocess, content_key, view
+from playground.kept import Kept
 from playground.models import family_of, heads
 from playground.models.answers import classes_of, objects_of
 from playground.models.card import Card
@@ -25,12 +26,15 @@ from playground.models.preprocess import preprocess_of
 from playground.models.randomise import randomised
 from playground.models.sizes import Sizes, preprocess_at, sizes_of
 from playground.models.sizes import at_size as model_at
+from playground.models.timing import Stopped, Timing, timed, weight_bytes
+from playground.models.weights import fetch as fetch_weights
 from playground.models.weights import load as load_weights
 from playground.parts import Parts
 from playground.trace import Prediction, Trace
 
 MODEL_BYTES = 4 * 1024**3
 TRACE_BYTES = 512 * 1024**2
+MOST_TIMINGS = 1000
 PARTS_BYTES = 64 * 1024**2
 LEAST_BOX_SCORE = 0.05  # boxes below are noise and never shown
 
@@ -42,54 +46,11 @@ class InferenceError(ValueError):
     """A model that could not answer; the text is one sentence for the visitor."""
 
 
-class Kept(Generic[Value]):
-    """A cache that forgets the least recently used values once they hold more than `limit` bytes; thread-safe."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.held = 0
-        self._values: OrderedDict[str, tuple[Value, int]] = OrderedDict()
-        self._busy: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: str, make: Callable[[], Value], size: Callable[[Value], int]) -> Value:
-        """Return the value for `key`, making it once even when several threads ask at the same time."""
-        with self._lock:
-            busy = self._busy.setdefault(key, threading.Lock())
-        try:
-            with busy:
-                with self._lock:
-                    if key in self._values:
-                        self._values.move_to_end(key)
-                        return self._values[key][0]
-                value = make()
-                self._keep(key, value, size(value))
-                return value
-        finally:
-            with self._lock:
-                self._busy.pop(key, None)
-
-    def _keep(self, key: str, value: Value, size: int) -> None:
-        with self._lock:
-            self._values[key] = (value, size)
-            self.held += size
-            while self.held > self.limit and len(self._values) > 1:
-                _, (_, freed) = self._values.popitem(last=False)
-                self.held -= freed
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._values.clear()
-            self.held = 0
-
-
 _models: Kept[nn.Module] = Kept(MODEL_BYTES)
 _traces: Kept[Trace] = Kept(TRACE_BYTES)
+_timings: Kept[Timing] = Kept(MOST_TIMINGS)
 _parts: Kept[Parts] = Kept(PARTS_BYTES)
+_clock = threading.Lock()  # one measurement at a time
 
 
 def pick_device() -> torch.device:
@@ -111,13 +72,30 @@ def load(card: Card, progress: Progress | None = None, device: torch.device | No
 
     Raises WeightsError with one sentence when the weights cannot be had.
     """
+    with using(card, progress, device) as model:
+        return model
+
+
+@contextmanager
+def using(card: Card, progress: Progress | None = None, device: torch.device | None = None) -> Iterator[nn.Module]:
+    """Give the card's model as `load` does; it stays resident as long as the context is open."""
     device = device or pick_device()
     family = family_of(card)
 
     def make() -> nn.Module:
         return load_weights(card, family.build, family.rename, progress).requires_grad_(False).to(device)
 
-    return _models.get(f"{_key(card)} on {device}", make, _model_bytes)
+    with _models.using(_resident(card, device), make, weight_bytes) as model:
+        yield model
+
+
+def fetch(card: Card, progress: Progress | None = None) -> None:
+    """Bring the card's weights to this machine where they are not there yet; nothing is loaded.
+
+    Raises WeightsError with one sentence.
+    """
+    if _resident(card, pick_device()) not in _models:
+        fetch_weights(card, progress)
 
 
 def trace(picture: Picture, card: Card, progress: Progress | None = None) -> Trace:
@@ -198,17 +176,43 @@ def untrained_model(card: Card, share: float = 1.0, seed: int = 0) -> nn.Module:
     return randomised(load(card), share, seed)
 
 
+def measure(picture: Picture, card: Card, cancelled: Callable[[], bool] = lambda: False) -> Timing:
+    """Time plain forward passes of the card's model on its view of the picture, and measure its memory.
+
+    What a pass costs depends on the size it sees and not on the picture, so each size is measured once. One
+    measurement runs at a time; other work on this machine makes it slower. Raises Stopped when `cancelled` says so
+    between passes, InferenceError or WeightsError with one sentence.
+    """
+
+    def on(device: torch.device) -> Timing:
+        pixels = torch.from_numpy(view(picture, preprocess_of(card)).pixels).unsqueeze(0).to(device)  # [1, 3, H, W]
+
+        def make() -> Timing:
+            while not _clock.acquire(timeout=0.05):
+                if cancelled():
+                    raise Stopped
+            try:
+                with using(card, None, device) as model:
+                    return timed(model, pixels, device, device_name(device), cancelled)
+            finally:
+                _clock.release()
+
+        return _timings.get(f"{tuple(pixels.shape)} by {_resident(card, device)}", make, lambda _: 1)
+
+    return _within_memory(on)
+
+
 def forward(card: Card, progress: Progress | None = None, model: nn.Module | None = None) -> Callable[[Tensor], Tensor]:
     """Return a function from pixels [n, 3, H, W] to logits [n, C], or [n, Q, C + 1], for methods that perturb.
 
-    `model` stands in for the card's own.
+    `model` stands in for the card's own, which else stays resident as long as the function is held; so below.
     """
-    return heads.forward(load(card, progress) if model is None else model)
+    return _lasting(card, heads.forward, progress, model)
 
 
 def silenced(card: Card, progress: Progress | None = None) -> Callable[[Tensor, Sequence[tuple[int, int]]], Tensor]:
     """Return a function like `forward` that takes for each picture the (attention call, head) to leave out."""
-    return heads.silenced(load(card, progress))
+    return _lasting(card, heads.silenced, progress)
 
 
 def readers(
@@ -218,13 +222,16 @@ def readers(
 
     `model` stands in for the card's own.
     """
-    model = load(card, progress) if model is None else model
-    return heads.reader(model, card), heads.box_reader(model)
+
+    def read(model: nn.Module) -> heads.Reader | None:
+        return heads.reader(model, card)
+
+    return _lasting(card, read, progress, model), _lasting(card, heads.box_reader, progress, model)
 
 
 def axial_terms(card: Card) -> Callable[[int, Tensor], tuple[Tensor, Tensor]] | None:
     """Return what reads the terms of an axial block's logits in the tokens it is given; None for other models."""
-    return heads.axial_terms(load(card))
+    return _lasting(card, heads.axial_terms)
 
 
 def predict(
@@ -254,31 +261,51 @@ def predict(
 
 
 def forget() -> None:
-    """Drop all cached models and traces."""
-    _models.clear()
-    _traces.clear()
-    _parts.clear()
+    """Drop everything that is cached."""
+    for cache in (_models, _traces, _parts, _timings):
+        cache.clear()
 
 
 def _key(card: Card) -> str:
     return f"{card.source}:{card.name}:{card.revision}:{card.sha256}:{card.filename}"
 
 
-def _model_bytes(model: nn.Module) -> int:
-    return sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
+def _resident(card: Card, device: torch.device) -> str:
+    return f"{_key(card)} on {device}"
 
 
-def _within_memory(run: Callable[[torch.device], Trace]) -> Trace:
+def _lasting(
+    card: Card, make: Callable[[nn.Module], Value], progress: Progress | None = None, model: nn.Module | None = None
+) -> Value:
+    """Return what `make` gives for the card's model, which stays resident as long as that is held."""
+    if model is not None:
+        return make(model)
+    device = pick_device()
+    with using(card, progress, device) as own:
+        made = make(own)
+        if made is not None:
+            _models.tie(_resident(card, device), made)
+        return made
+
+
+def _within_memory(run: Callable[[torch.device], Value]) -> Value:
     """Run on the fastest device, and once more on the CPU where its memory is too small."""
     device = pick_device()
     try:
         return run(device)
-    except torch.OutOfMemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
         if device.type == "cpu":
             raise InferenceError("This picture needs more memory than there is; choose a smaller model.") from None
     if device.type == "cuda":
         torch.cuda.empty_cache()
     return run(torch.device("cpu"))
+
+
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether memory ran out; for that of the CPU torch has no error of its own."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _run(
@@ -290,12 +317,12 @@ def _run(
     change: Callable[[nn.Module], nn.Module] | None = None,
     seen_as: Preprocess | None = None,
 ) -> Trace:
-    model = load(card, progress, device)
-    model = change(model) if change else model
-    seen = view(picture, seen_as or preprocess_of(card))
-    start = time.perf_counter()
-    made = family_of(card).trace(model, seen, card, device, graph)  # its results are on the CPU, so the device is done
-    seconds = time.perf_counter() - start
+    with using(card, progress, device) as model:
+        model = change(model) if change else model
+        seen = view(picture, seen_as or preprocess_of(card))
+        start = time.perf_counter()
+        made = family_of(card).trace(model, seen, card, device, graph)  # with results on the CPU: the device is done
+        seconds = time.perf_counter() - start
     answers = [t for t in (made.logits, made.boxes_cxcywh, made.masks) if t is not None]
     if not all(math.isfinite(t.sum().item()) for t in answers):
         raise InferenceError("The model gave no usable answer for this picture; try another picture or model.")

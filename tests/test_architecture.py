@@ -14,6 +14,7 @@ SOURCES = sorted([ROOT / "app.py", *(ROOT / "playground").rglob("*.py")])
 MAY_IMPORT = {  # room: the rooms it may import
     "__init__": {"api"},
     "checks": set(),
+    "kept": set(),
     "image": set(),
     "samples": set(),
     "figures": {"trace"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {  # room: the rooms it may import
     "cka": set(),
     "models": {"trace", "image", "record", "parts"},
     "web": {"texts"},
-    "inference": {"models", "image", "trace", "record", "parts", "checks"},
+    "inference": {"models", "image", "trace", "record", "parts", "checks", "kept"},
     "explanations": {"image", "trace", "record", "checks", "cka"},
     "embeddings": {"image", "trace", "record", "checks", "cka", "parts"},
     "export": {"explanations", "figures", "image", "models"},

@@ -24,7 +24,7 @@ FILLS = frozenset(
 
 ALIGNMENT = 64  # bytes: where torch's own allocator puts tensors
 
-__all__ = ["WeightsError", "build_unfilled", "fill", "load"]
+__all__ = ["WeightsError", "build_unfilled", "fetch", "fill", "load"]
 
 
 class _Unreadable(Exception):
@@ -54,6 +54,12 @@ def load(
             raise
         fill(model, _brought_up_to_date(state, model), card.title)
     return model.eval()
+
+
+def fetch(card: Card, progress: Progress | None = None) -> None:
+    """Bring a Hub card's weights file to this machine, where it is not there yet. Raises WeightsError."""
+    if card.source == "hub":
+        hub.fetch(card, progress)
 
 
 def build_unfilled(card: Card, build: Callable[[Card], nn.Module]) -> nn.Module:
