@@ -4,7 +4,7 @@ import numpy as np
 
 from playground.models.card import Card
 from playground.models.detr import detect, panoptic
-from playground.models.labels import labels
+from playground.models.labels import LAST_THING, labels
 from playground.trace import Box, ClassScore, Segment, Trace
 
 LONGEST_MAP = 1333  # pixels of the longer side of a segment map; an upload may have many more
@@ -57,7 +57,8 @@ def _segments(trace: Trace, card: Card) -> tuple[tuple[Segment, ...], np.ndarray
     width, height = trace.view.picture_size
     shrink = min(1.0, LONGEST_MAP / max(width, height))
     target = (max(1, round(height * shrink)), max(1, round(width * shrink)))
-    segment_map, found = panoptic(chosen, trace.masks, seen, target)
+    things = LAST_THING + 1 if card.things is None else card.things
+    segment_map, found = panoptic(chosen, trace.masks, seen, target, things=things)
     return tuple(
         Segment(part.id, _name(names, part.label), part.score, part.area / segment_map.size, part.is_thing)
         for part in found

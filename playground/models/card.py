@@ -50,6 +50,7 @@ class Card:
 
     `options` are constructor arguments, `labels` the name of a label set or the labels themselves, `preprocess` None
     means: ask timm for the architecture's own. `filename` is the file in a Hub repository, or the path of a local file.
+    `things`, for a panoptic model, is how many class numbers are things, the others being stuff; None: as in COCO.
     `parameters` counts what training learns (buffers excluded), `size_bytes` is the file. Raises CardError.
     """
 
@@ -75,6 +76,7 @@ class Card:
     unsure_below: float = 0.0
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
     paper: str = ""
+    things: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("labels", "metrics", "options", "training"):
@@ -136,7 +138,7 @@ def _check_card(card: Card) -> None:
         _need(isinstance(getattr(card, name), str | None), "card", name, "text or null")
     hexadecimal = card.sha256 is None or SHA256.fullmatch(card.sha256) is not None
     _need(hexadecimal, "card", "sha256", "64 hexadecimal digits in lower case, or null")
-    for name in ("size_bytes", "parameters"):
+    for name in ("size_bytes", "parameters", "things"):
         count = getattr(card, name)
         _need(count is None or _is_count(count), "card", name, "a whole number above 0, or null")
     measured = isinstance(card.metrics, tuple) and all(isinstance(metric, Metric) for metric in card.metrics)
@@ -148,6 +150,9 @@ def _check_card(card: Card) -> None:
 
 def _check_together(card: Card) -> None:
     """Fields that only make sense together."""
+    listed = len(card.labels) if card.task == "panoptic" and isinstance(card.labels, tuple) else 0
+    counted = card.things is None or card.things <= listed
+    _need(counted, "card", "things", "null, or for a panoptic model at most the number of the labels that it lists")
     if card.family in ("axial", "detr"):
         _need(card.architecture == card.family, "card", "architecture", f"'{card.family}' for this family")
         _need(card.preprocess is not None, "card", "preprocess", "given for this family")

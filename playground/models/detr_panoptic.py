@@ -68,13 +68,22 @@ class MaskHead(nn.Module):
         """
         pictures = []
         for index in range(projected.shape[0]):
-            levels = [self.get_submodule(f"adapter{n}")(level[index, None]) for n, level in enumerate(finer, start=1)]
+            levels = self._adapted([level[index, None] for level in finer])
             parts = maps[index].split(QUERIES_AT_ONCE)  # each [q, heads, rows, cols]
-            drawn = [self._draw(projected[index], part, levels) for part in parts]
+            drawn = [self._draw(projected[index, None], part, levels) for part in parts]
             pictures.append(torch.cat(drawn))  # [Q, rows', cols']
         return torch.stack(pictures)
 
+    def draw(self, projected: Tensor, maps: Tensor, finer: Sequence[Tensor]) -> Tensor:
+        """Return mask logits [q, rows', cols'] of q queries, each with its own projected [q, D, rows, cols] and finer
+        features [q, C, finer]; maps [q, heads, rows, cols]."""
+        return self._draw(projected, maps, self._adapted(finer))
+
+    def _adapted(self, finer: Sequence[Tensor]) -> list[Tensor]:
+        return [self.get_submodule(f"adapter{n}")(level) for n, level in enumerate(finer, start=1)]
+
     def _draw(self, projected: Tensor, maps: Tensor, levels: Sequence[Tensor]) -> Tensor:
+        """Draw q maps; projected and levels have one picture for all, or one for each."""
         shared = projected.expand(maps.shape[0], -1, -1, -1)  # [q, D, rows, cols]
         x = self._step(1, torch.cat((shared, maps), dim=1))  # [q, D+heads, rows, cols]
         x = self._step(2, x)  # [q, D/2, rows, cols]
@@ -112,13 +121,15 @@ def panoptic(
     target: tuple[int, int],
     threshold: float = 0.85,
     smallest: int = 4,
+    things: int = LAST_THING + 1,
 ) -> tuple[np.ndarray, tuple[PanopticSegment, ...]]:
     """Make one map of the masks: int32 [rows, cols] of `target` (0: nothing) and its segments.
 
     logits [Q, C+1], masks [Q, h, w] logits, `size` (rows, cols) of the picture that the network saw, `target` of the
-    answer. Confident queries contest each pixel; queries of one stuff class share the first one's name. While a mask
-    holds `smallest` pixels or fewer, such masks go and the rest contest again, now without sharing: so the shared ones
-    go too. This is the rule of the authors' release, ids and pixels alike.
+    answer; class numbers below `things` are things, the others stuff. Confident queries contest each pixel; queries of
+    one stuff class share the first one's name. While a mask holds `smallest` pixels or fewer, such masks go and the
+    rest contest again, now without sharing: so the shared ones go too. This is the rule of the authors' release, ids
+    and pixels alike.
     """
     queries = confident(logits, threshold).nonzero()[:, 0]  # [n]
     scores, labels = logits[queries].softmax(-1).max(-1)  # [n]
@@ -128,7 +139,7 @@ def panoptic(
     masks = F.interpolate(masks[:, None].float(), size=size, mode="bilinear", align_corners=False)[
         :, 0
     ]  # [n, rows, cols]
-    winners, areas = _contest(masks, target, _same_stuff(labels))
+    winners, areas = _contest(masks, target, _same_stuff(labels, things))
     while bool((areas <= smallest).any()):
         keep = torch.from_numpy(areas > smallest).to(masks.device)  # [n]
         queries, scores, labels, masks = queries[keep], scores[keep], labels[keep], masks[keep]
@@ -137,18 +148,18 @@ def panoptic(
         winners, areas = _contest(masks, target, np.arange(len(queries)))
     segments = [
         PanopticSegment(
-            n + 1, int(labels[n]), float(scores[n]), int(areas[n]), int(labels[n]) <= LAST_THING, int(queries[n])
+            n + 1, int(labels[n]), float(scores[n]), int(areas[n]), int(labels[n]) < things, int(queries[n])
         )
         for n in range(len(queries))
     ]
     return winners + np.int32(1), tuple(segments)
 
 
-def _same_stuff(labels: Tensor) -> np.ndarray:
+def _same_stuff(labels: Tensor, things: int) -> np.ndarray:
     """Return for each mask the mask whose name it takes: itself, or the first of its stuff class."""
     first: dict[int, int] = {}
     known = labels.tolist()
-    return np.array([n if label <= LAST_THING else first.setdefault(label, n) for n, label in enumerate(known)])
+    return np.array([n if label < things else first.setdefault(label, n) for n, label in enumerate(known)])
 
 
 def _contest(masks: Tensor, target: tuple[int, int], names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
