@@ -12,18 +12,17 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from playground.figures.overlay import MARK
+from playground.figures.player import CONTROLS, player, slider
 from playground.figures.scales import RISING, levels, palette
-from playground.figures.theme import QUIET, clear, figure, plain
+from playground.figures.theme import figure, plain
 
 ACROSS = 6  # most tiles side by side
 TALL = 150  # CSS pixels of a tile, at most
-CONTROLS = 84  # CSS pixels below the tiles
 SIDE = 96  # pixels of a tile's longer side in the picture that travels, about, unless the grid has more
 GAP = 0.06  # between tiles, as a share of one
 NOTHING = 255  # the place in the palette that is not drawn
 BUDGET = 150_000  # characters of all pictures together
 COARSER = ((112, 0xFF), (112, 0xF8), (56, 0xF8), (40, 0xF0), (28, 0xF0))  # pixels of a tile at most, steps of colour
-PAUSE = 700  # milliseconds a layer while playing
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +63,8 @@ def panels(layers: Sequence[Layer], active: int, head: int | None, alt: str, sha
         "yaxis": {**axis, "range": [height, 0], "scaleanchor": "x", "constraintoward": "top"},
         "shapes": _chosen(head, layers[active].maps.shape[0], tile, step, side_by_side),
         "margin": {"l": 0, "r": 0, "t": 0, "b": CONTROLS, "pad": 0},
-        "sliders": [_slider([plain(layer.name) for layer in layers], active)],
-        "updatemenus": [_player()],
+        "sliders": [slider([plain(layer.name) for layer in layers], active)],
+        "updatemenus": [player()],
         "hovermode": "closest",
     }
     tall = round(deep * TALL * min(1.0, tile[0] / tile[1])) + CONTROLS
@@ -151,48 +150,3 @@ def _chosen(
     y, x = (head // side_by_side) * step[0], (head % side_by_side) * step[1]
     box = {"type": "rect", "x0": x, "x1": x + tile[1], "y0": y, "y1": y + tile[0], "layer": "above"}
     return [{**box, "line": {"color": MARK, "width": 3}}]
-
-
-def _slider(names: list[str], active: int) -> dict[str, object]:
-    go_there = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
-    return {
-        "active": active,
-        "steps": [{"label": name, "method": "animate", "args": [[str(i)], go_there]} for i, name in enumerate(names)],
-        "x": 0,
-        "xanchor": "left",
-        "len": 1,
-        "y": 0,
-        "yanchor": "top",
-        "pad": {"t": 4, "b": 0, "l": 92, "r": 8},
-        "ticklen": 0,
-        "minorticklen": 0,
-        "tickwidth": 0,
-        "font": {"color": "rgba(0,0,0,0)", "size": 1},
-        "currentvalue": {"font": {"color": QUIET, "size": 14}, "xanchor": "left", "offset": 8},
-        "bgcolor": clear(QUIET, 0.35),
-        "activebgcolor": QUIET,
-        "bordercolor": clear(QUIET, 0.35),
-        "borderwidth": 0,
-    }
-
-
-def _player() -> dict[str, object]:
-    playing = {"mode": "immediate", "fromcurrent": True, "frame": {"duration": PAUSE, "redraw": True}}
-    still = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
-    return {
-        "type": "buttons",
-        "direction": "right",
-        "showactive": False,
-        "x": 0,
-        "xanchor": "left",
-        "y": 0,
-        "yanchor": "top",
-        "pad": {"t": 22, "l": 0, "r": 0, "b": 0},
-        "bgcolor": clear(QUIET, 0.18),
-        "bordercolor": clear(QUIET, 0.35),
-        "font": {"size": 14},
-        "buttons": [
-            {"label": "▶", "method": "animate", "args": [None, {**playing, "transition": {"duration": 0}}]},
-            {"label": "❚❚", "method": "animate", "args": [[None], still]},
-        ],
-    }
