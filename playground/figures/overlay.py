@@ -74,7 +74,7 @@ def nothing() -> Figure:
 def _heat(values: np.ndarray, region_xyxy: XYXY, signed: bool, strength: float) -> go.Heatmap:
     low, high = limits(values, signed)
     fine = values.size > MOST_CELLS
-    shown = _thin(values, LONGEST) if fine else values
+    shown = thin(values, LONGEST) if fine else values
     drawn = levels(shown, low, high) if fine else shown.astype(np.float32)
     x0, y0, x1, y1 = region_xyxy
     rows, cols = drawn.shape
@@ -97,7 +97,7 @@ def _heat(values: np.ndarray, region_xyxy: XYXY, signed: bool, strength: float) 
     )
 
 
-def _thin(values: np.ndarray, longest: int) -> np.ndarray:
+def thin(values: np.ndarray, longest: int) -> np.ndarray:
     """Return the map with at most `longest` rows and columns: of every block of cells the value furthest from 0."""
     step = -(-max(values.shape) // longest)
     if step == 1:

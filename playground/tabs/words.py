@@ -14,8 +14,28 @@ NAMED = 4
 
 def headline(answer: Prediction, threshold: float) -> str:
     """Say the answer in one large line and one small one."""
-    big, more = _headline(answer, threshold)
+    big, more = said(answer, threshold)
     return _lines(big, more)
+
+
+def said(answer: Prediction, threshold: float) -> tuple[str, str]:
+    """Return the answer as one large line and one small one."""
+    if answer.task == "features":
+        return say("features"), say("features_more")
+    if answer.task == "classification":
+        best = answer.classes[0]
+        if answer.unsure:
+            return say("unsure"), say("unsure_more", share=percent(best.score), label=best.label)
+        return best.label, say("sure_more", share=percent(best.score))
+    if answer.task == "panoptic":
+        count = len(answer.segments)
+        return _count(count, "segment"), _counted(segment.label for segment in answer.segments)
+    boxes = answer.above(threshold).boxes
+    if boxes:
+        return _count(len(boxes), "box"), say("boxes_more", threshold=percent(threshold), names=_boxed(boxes))
+    if answer.boxes:
+        return say("no_boxes", threshold=percent(threshold)), say("no_boxes_more")
+    return say("no_boxes_at_all"), say("no_boxes_at_all_more")
 
 
 def waiting() -> str:
@@ -73,25 +93,6 @@ def parameters(count: int | None) -> str:
 def duration(seconds: float) -> str:
     """Return a time in words: "32 ms" or "1.20 s"."""
     return say("seconds", value=seconds) if seconds >= 1 else say("milliseconds", value=seconds * 1000)
-
-
-def _headline(answer: Prediction, threshold: float) -> tuple[str, str]:
-    if answer.task == "features":
-        return say("features"), say("features_more")
-    if answer.task == "classification":
-        best = answer.classes[0]
-        if answer.unsure:
-            return say("unsure"), say("unsure_more", share=percent(best.score), label=best.label)
-        return best.label, say("sure_more", share=percent(best.score))
-    if answer.task == "panoptic":
-        count = len(answer.segments)
-        return _count(count, "segment"), _counted(segment.label for segment in answer.segments)
-    boxes = answer.above(threshold).boxes
-    if boxes:
-        return _count(len(boxes), "box"), say("boxes_more", threshold=percent(threshold), names=_boxed(boxes))
-    if answer.boxes:
-        return say("no_boxes", threshold=percent(threshold)), say("no_boxes_more")
-    return say("no_boxes_at_all"), say("no_boxes_at_all_more")
 
 
 def _count(count: int, kind: str) -> str:

@@ -1,0 +1,66 @@
+"""How far models agree: a matrix of numbers from -1 to 1, every pair once in words and once in colour."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from playground.figures.scales import SIGNED, stops
+from playground.figures.theme import figure, ink, plain
+
+ROW = 44
+ABOVE = 34
+LONGEST_NAME = 16
+
+
+def agreement(names: Sequence[str], values: np.ndarray, alt: str) -> go.Figure:
+    """Draw values [N, N], -1 to 1 and NaN where nothing can be said, as cells with their number.
+
+    A click gives the cell as [row, col].
+    """
+    shown = [plain(_short(name)) for name in names]
+    said = [
+        [f"{plain(one)} and {plain(two)}: {_number(values[row, col])}" for col, two in enumerate(names)]
+        for row, one in enumerate(names)
+    ]
+    heat = go.Heatmap(
+        z=np.where(np.isfinite(values), values, None).tolist(),
+        colorscale=stops(SIGNED),
+        zmin=-1,
+        zmax=1,
+        showscale=False,
+        xgap=3,
+        ygap=3,
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
+    )
+    notes = [
+        {"x": col, "y": row, "text": _number(values[row, col]), "showarrow": False, "captureevents": False}
+        | {"font": {"size": 14, "color": _ink(values[row, col])}}
+        for row in range(len(names))
+        for col in range(len(names))
+    ]
+    axis = {"tickvals": list(range(len(names))), "ticktext": shown, "fixedrange": True, "showgrid": False}
+    layout = {
+        "annotations": notes,
+        "xaxis": {**axis, "side": "top", "tickangle": 0, "automargin": True, "tickfont": {"size": 12}},
+        "yaxis": {**axis, "autorange": "reversed", "automargin": True, "tickfont": {"size": 12}},
+        "margin": {"l": 8, "r": 0, "t": ABOVE, "b": 0},
+    }
+    return figure([heat], layout, alt, ABOVE + ROW * len(names))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "–"
+
+
+def _ink(value: float) -> str:
+    """Return the text colour for the cell's own colour; grey where there is none."""
+    if not np.isfinite(value):
+        return "#8A94A6"
+    place = round((float(np.clip(value, -1, 1)) + 1) / 2 * (len(SIGNED) - 1))
+    return ink(SIGNED[place])
