@@ -1,6 +1,7 @@
 """From a picture, a card and the name of a method to a map: the page, the shell and Python all ask here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,23 +23,16 @@ def never() -> bool:
     return False
 
 
-def make(
-    picture: Picture,
-    card: Card,
-    method: str,
-    target: Target | None = None,
-    settings: Settings | None = None,
-    progress: Callable[[float], None] = stay,
-    cancelled: Callable[[], bool] = never,
-) -> Map:
-    """Explain what the card's model makes of the picture. The forward pass is the kept one where the method allows.
+def trace_for(picture: Picture, card: Card, method: str) -> Trace:
+    """Return the trace that a method works on: the kept one, or one made with its graph where it asks for gradients."""
+    return (inference.replay if method_of(method).needs == "gradient" else inference.trace)(picture, card)
 
-    Methods that need gradients run the model once more, perturbation methods many times: `progress` hears the share
-    done and `cancelled` is asked between runs. Raises ValueError with one sentence; Cancelled when told to stop.
-    """
-    needs = method_of(method).needs
-    trace = inference.replay(picture, card) if needs == "gradient" else inference.trace(picture, card)
-    return of_trace(trace, card, method, target, settings, progress, cancelled)
+
+def make(
+    picture: Picture, card: Card, method: str, target: Target | None = None, settings: Settings | None = None
+) -> Map:
+    """Explain what the card's model makes of the picture. Raises ValueError with one sentence."""
+    return of_trace(trace_for(picture, card, method), card, method, target, settings)
 
 
 def of_trace(
@@ -50,10 +44,40 @@ def of_trace(
     progress: Callable[[float], None] = stay,
     cancelled: Callable[[], bool] = never,
 ) -> Map:
-    """Explain a trace of the card's model, as `make` does, without its picture."""
+    """Explain a trace of the card's model, which `trace_for` gives.
+
+    Perturbation methods run the model many times: `progress` hears the share done and `cancelled` is asked between
+    runs. Raises ValueError with one sentence; Cancelled when told to stop.
+    """
     needs = method_of(method).needs
     access = access_to(card, progress, cancelled) if needs in ("perturbation", "head") else None
     return explain(method, trace, target, settings, access)
+
+
+def of_another_class(trace: Trace, card: Card, made: Map, settings: Settings, class_index: int) -> Map:
+    """Return the map of the same question for another class; `trace` as `made` was made of."""
+    return of_trace(trace, card, made.method, replace(made.target, class_index=class_index), settings)
+
+
+def of_random_weights(
+    picture: Picture,
+    card: Card,
+    made: Map,
+    settings: Settings,
+    share: float = 1.0,
+    seed: int = 0,
+    cancelled: Callable[[], bool] = never,
+) -> Map:
+    """Return the map of the same question, asked of the model with its last `share` of layers drawn anew.
+
+    Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3. Raises ValueError where that model gives no map.
+    """
+    access = None
+    if method_of(made.method).needs in ("perturbation", "head"):
+        stranger = inference.untrained_model(card, share, seed)
+        read, read_boxes = inference.readers(card, model=stranger)
+        access = Access(inference.forward(card, model=stranger), read, read_boxes, cancelled=cancelled)
+    return explain(made.method, inference.untrained(picture, card, share, seed), made.target, settings, access)
 
 
 def access_to(card: Card, progress: Callable[[float], None] = stay, cancelled: Callable[[], bool] = never) -> Access:
@@ -64,6 +88,7 @@ def access_to(card: Card, progress: Callable[[float], None] = stay, cancelled: C
         read,
         read_boxes,
         silenced=inference.silenced(card),
+        terms=inference.axial_terms(card),
         progress=progress,
         cancelled=cancelled,
     )

@@ -296,7 +296,8 @@ class Trace:
     """One picture through one model, kept whole. Tensors but those of `graph` are float32 on the CPU, no gradient.
 
     `logits` is [C] for a classifier, [Q, C + 1] for a detector, None for a model without a head.
-    `boxes_cxcywh` is [Q, 4] in 0..1 of the view; `masks` [n, h, w] are logits of the queries `mask_queries` [n].
+    `boxes_cxcywh` is [Q, 4] in 0..1 of the view; `masks` [n, h, w] are logits of the queries `mask_queries` [n], and
+    `mask_attention` [n, heads, rows, cols] is where these look to draw them: the maps of a query sum to 1 together.
     `readout` weights the final tokens that the head reads ([N], sums to 1), None where each query answers itself.
     `unread` says in a sentence what of this model's attention has no readable map, or is empty.
     `graph` is there when the trace was made for gradients.
@@ -308,6 +309,7 @@ class Trace:
     boxes_cxcywh: Tensor | None = None
     masks: Tensor | None = None
     mask_queries: Tensor | None = None
+    mask_attention: Tensor | None = None
     tokens: tuple[Tokens, ...] = ()
     links: tuple[Link, ...] = ()
     readout: Tensor | None = None
@@ -330,7 +332,7 @@ class Trace:
     def nbytes(self) -> int:
         """Return the bytes held by this trace's arrays, each storage counted once."""
         held: dict[int, int] = {id(self.view.pixels): self.view.pixels.nbytes}
-        tensors = [self.logits, self.boxes_cxcywh, self.masks, *[t.values for t in self.tokens]]
+        tensors = [self.logits, self.boxes_cxcywh, self.masks, self.mask_attention, *[t.values for t in self.tokens]]
         for link in self.links:
             tensors += [value for value in vars(link.step).values() if isinstance(value, Tensor)]
         for tensor in tensors:

@@ -109,7 +109,9 @@ def traced(name: str, graph: bool = False, seed: int = 0, model: nn.Module | Non
 
 def access(name: str, model: nn.Module | None = None) -> Access:
     model = model_of(name) if model is None else model
-    return Access(heads.forward(model), heads.reader(model, SMALL[name]), heads.box_reader(model))
+    return Access(
+        heads.forward(model), heads.reader(model, SMALL[name]), heads.box_reader(model), terms=heads.axial_terms(model)
+    )
 
 
 def whole(made: Map) -> np.ndarray:

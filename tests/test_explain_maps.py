@@ -96,6 +96,10 @@ def test_axial_columns_and_rows_stand_alone() -> None:
     assert np.allclose(column[:, 3], step.height[3].mean(0)[2], atol=1e-6)
     assert np.allclose(row[2], step.width[2].mean(0)[3], atol=1e-6)
     assert np.count_nonzero(column.sum(0)) == np.count_nonzero(row.sum(1)) == 1
+    said = [
+        explain("attention", trace, Target(layer=0), {"axis": axis}).notes[-1] for axis in ("both", "column", "row")
+    ]
+    assert [text.split()[0:2] for text in said] == [["Columns", "attend"], ["The", "column"], ["The", "row"]]
 
 
 def test_detr_queries_look_into_memory_and_at_each_other() -> None:

@@ -399,6 +399,18 @@ def test_boxes_are_clipped_to_the_upload_and_grids_cover_the_region() -> None:
     assert seen.cell_at(20, 100, (4, 2)) is None
 
 
+def test_a_grid_that_was_rounded_up_reaches_past_the_edge() -> None:
+    """DETR: 101 x 70 pixels at stride 32 are 4 x 3 cells, the last ones cut off by the edge."""
+    seen = view(corpus.noisy(101, 70), Preprocess("detr", shortest=70, longest=200))
+    assert seen.grid_xyxy((3, 4)) == (0, 0, 128, 96)
+    assert seen.stride((3, 4)) == (32, 32)
+    assert seen.cell_at(97, 65, (3, 4)) == (2, 3)
+    assert seen.cell_at(95, 63, (3, 4)) == (1, 2)
+    assert seen.cell_at(102, 10, (3, 4)) is None  # inside the grid, outside the picture
+    assert seen.cell_boxes((3, 4))[2, 3].tolist() == [96, 64, 101, 70]
+    assert seen.stride((5, 6)) == (14, 101 / 6)  # no rounding gives this grid: even cells
+
+
 @pytest.mark.parametrize("name", ["exif_3.jpg", "exif_6.jpg", "exif_7.jpg", "exif_6.tif"])
 def test_a_turned_photo_is_seen_as_the_upright_one(name: str) -> None:
     """The view, and so every answer and box, is that of the picture as a person sees it."""

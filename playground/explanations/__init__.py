@@ -16,6 +16,7 @@ from playground.explanations import (
     gradient_rollout,
     lens,
     occlusion,
+    receptive,
     relevance,
     rollout,
 )
@@ -31,6 +32,7 @@ METHODS = (
     relevance.METHOD,
     gradcam.METHOD,
     gradient_input.METHOD,
+    receptive.METHOD,
     occlusion.METHOD,
     lens.METHOD,
     artefacts.METHOD,

@@ -19,7 +19,8 @@ class Artefacts:
     """Tokens of one level whose norm stands out.
 
     `norms` [N] of all tokens, prefix first; `threshold` of the patches, median + k MAD; `places` of the outliers in
-    the sequence, prefix counted; `patches` the same as (row, col).
+    the sequence, prefix counted; `patches` the same as (row, col), and `deviations` how many MAD each lies above the
+    median (infinite where all others are alike).
     """
 
     level: str
@@ -27,6 +28,7 @@ class Artefacts:
     threshold: float
     places: tuple[int, ...]
     patches: tuple[tuple[int, int], ...]
+    deviations: tuple[float, ...]
 
 
 def artefacts(trace: Trace, level: int = -1, mads: int = MADS) -> Artefacts:
@@ -41,12 +43,21 @@ def artefacts(trace: Trace, level: int = -1, mads: int = MADS) -> Artefacts:
     skip = len(tokens.sequence.prefix)
     patches = norms[skip:]
     middle = patches.median()
-    threshold = float(middle + mads * (patches - middle).abs().median())
+    deviation = (patches - middle).abs().median()
+    threshold = float(middle + mads * deviation)
     found = (patches > threshold).nonzero()[:, 0].tolist()
     assert tokens.sequence.grid is not None
     cols = tokens.sequence.grid[1]
     places = tuple(skip + i for i in found)
-    return Artefacts(tokens.name, norms.numpy(), threshold, places, tuple((i // cols, i % cols) for i in found))
+    at = tuple((i // cols, i % cols) for i in found)
+    far = tuple(((patches[found] - middle) / deviation).tolist())
+    return Artefacts(tokens.name, norms.numpy(), threshold, places, at, far)
+
+
+def outliers(trace: Trace) -> dict[str, tuple[int, ...]]:
+    """Return the places of the outliers of every sequence that lies on the picture, as its last level has them."""
+    last = {tokens.sequence.name: level for level, tokens in enumerate(levels_with_grid(trace))}
+    return {name: artefacts(trace, level).places for name, level in last.items()}
 
 
 def explain(trace: Trace, target: Target, settings: Settings, access: Access | None = None) -> Map:

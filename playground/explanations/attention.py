@@ -8,10 +8,16 @@ from torch import Tensor
 
 from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
 from playground.explanations.places import as_map
-from playground.explanations.targets import attention_links, chosen, head_of, link_names, one_hot, written_grid
+from playground.explanations.targets import attention_links, chosen, head_of, link_names, one_hot, written_tokens
 from playground.trace import Attention, AxialAttention, Link, Pool, Sequence, Trace
 
 BLOCK = 256  # rows of attention held at once
+AXES = {
+    "both": "Columns attend first, then rows: a place looks along its own row, and what it finds there has looked "
+    "down its own column. The map is the two steps composed exactly.",
+    "column": "The column step alone: the first of the two, each place within its own column.",
+    "row": "The row step alone: the second of the two, each place within its own row.",
+}
 
 
 def explain(trace: Trace, target: Target, settings: Settings, access: Access | None = None) -> Map:
@@ -36,6 +42,8 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
     start = one_hot(trace, link.reads if looked_at else link.writes, target)
     per_head = column(link, start, heads) if looked_at else row(link, start, heads, settings["axis"])  # [heads, N]
     notes = ("Averaged over all tokens that the head of the model reads.",) if int((start > 0).sum()) > 1 else ()
+    if isinstance(link.step, AxialAttention):
+        notes = (*notes, AXES["both" if looked_at else settings["axis"]])
     done = replace(target, layer=layer, query=_query(start, link.writes), class_index=None)
     return as_map("attention", trace, read, fuse(per_head, settings["heads"]), done, notes=notes)
 
@@ -162,5 +170,5 @@ METHOD = Method(
         ),
     ),
     layers=link_names,
-    starts=written_grid,
+    starts=written_tokens,
 )

@@ -6,7 +6,7 @@ from torch import Tensor
 from playground.explanations.attention import BLOCK
 from playground.explanations.gradients import graded
 from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explanations.targets import last_grid, one_hot, resolved
+from playground.explanations.targets import last_tokens, one_hot, resolved
 from playground.explanations.walk import Group, used, walk, walked_map
 from playground.trace import Trace
 
@@ -43,5 +43,5 @@ METHOD = Method(
     description="Rollout of the attention that speaks for the class you picked; a heuristic, shown for comparison.",
     run=explain,
     options=(Option("start_layer", "The start layer", 0, low=0, high=99, help="Layers before it are left out."),),
-    starts=last_grid,
+    starts=last_tokens,
 )

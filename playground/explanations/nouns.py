@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from playground import checks
+from playground.trace import Sequence as Tokens
 from playground.trace import Trace
 
 Needs = Literal["trace", "gradient", "perturbation", "head"]
@@ -96,13 +97,16 @@ class Access:
     `forward` maps pixels [n, 3, H, W] to logits [n, C] or [n, Q, C + 1]; `read` maps sequences [n, T, D] as they
     leave a block to logits [n, C] through the final norm and head, None where there is no such head; `read_boxes` maps
     a detector's to boxes_cxcywh [n, 4]; `silenced` is `forward` with a (call, head) left out for each picture, where
-    effects of heads are asked for. `progress` hears the share done, `cancelled` is asked between batches.
+    effects of heads are asked for. `terms` takes the number of an axial block and the tokens [1, C, rows, cols] that it
+    reads, and gives the terms of its logits, column step and row step, each [lines, 3, heads, L, L]. `progress` hears
+    the share done, `cancelled` is asked between batches.
     """
 
     forward: Callable[[Tensor], Tensor]
     read: Callable[[Tensor], Tensor] | None = None
     read_boxes: Callable[[Tensor], Tensor] | None = None
     silenced: Callable[[Tensor, Sequence[tuple[int, int]]], Tensor] | None = None
+    terms: Callable[[int, Tensor], tuple[Tensor, Tensor]] | None = None
     batch: int = 16
     progress: Callable[[float], None] = _stay
     cancelled: Callable[[], bool] = _never
@@ -115,7 +119,7 @@ class Method:
     `needs`: "trace" works on any trace, "gradient" on one made with its graph, "perturbation" runs the model again
     and "head" reads tokens with the model's head; the last two want an Access. `by_class`: another class gives
     another map. `layers` names what `Target.layer` counts, () where the method has no layer to choose; `starts` gives
-    the grid of `Target.patch` (None: the method starts from no patch).
+    the tokens of which `Target.patch` or `Target.token` is one (None: the method starts from none).
     """
 
     name: str
@@ -126,7 +130,7 @@ class Method:
     run: Callable[[Trace, Target, Settings, Access | None], Map]
     options: tuple[Option, ...] = ()
     layers: Callable[[Trace], tuple[str, ...]] = lambda trace: ()
-    starts: Callable[[Trace, Target], tuple[int, int] | None] = lambda trace, target: None
+    starts: Callable[[Trace, Target], Tokens | None] = lambda trace, target: None
 
     def settings(self, given: Settings | None = None) -> dict[str, Any]:
         """Return every option of the method, as given or by default; raises ValueError for what is not allowed."""

@@ -1,7 +1,5 @@
 """Where a grid of tokens lies on the picture, and how values of tokens become a map of it."""
 
-import math
-
 import numpy as np
 from torch import Tensor
 
@@ -31,26 +29,13 @@ def as_map(
 
 
 def region_of(view: View, grid: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return where a grid lies on the upload: x0, y0, x1, y1 in its pixels.
-
-    Where the view is no multiple of the grid, cells are strided by a power of two and the last ones reach past the
-    edge: the stride is 2 ** round(log2(pixels / cells)), as the backbones of DETR round their sizes up.
-    """
-    x0, y0, x1, y1 = view.region_xyxy
-    shape = (view.pixels.shape[1], view.pixels.shape[2])
-    rows, cols = (_extent(pixels, cells) / pixels for pixels, cells in zip(shape, grid, strict=True))
-    return x0, y0, x0 + (x1 - x0) * cols, y0 + (y1 - y0) * rows
+    """Return where a grid lies on the upload: x0, y0, x1, y1 in its pixels; its last cells may reach past the edge."""
+    return view.grid_xyxy(grid)
 
 
 def stride_of(view: View, grid: tuple[int, int]) -> tuple[float, float]:
     """Return how many pixels of the view one step of the grid is, down and across."""
-    shape = (view.pixels.shape[1], view.pixels.shape[2])
-    down, across = (_extent(pixels, cells) / cells for pixels, cells in zip(shape, grid, strict=True))
-    return down, across
-
-
-def _extent(pixels: int, cells: int) -> float:
-    return pixels if pixels % cells == 0 else cells * 2.0 ** round(math.log2(pixels / cells))
+    return view.stride(grid)
 
 
 def cells(view: View, grid: tuple[int, int]) -> np.ndarray:

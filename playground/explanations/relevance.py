@@ -5,7 +5,7 @@ from torch import Tensor
 
 from playground.explanations.gradients import Graded, graded
 from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explanations.targets import is_detector, last_grid, one_hot, resolved
+from playground.explanations.targets import is_detector, last_tokens, one_hot, resolved
 from playground.explanations.walk import Group, used, walk, walked_map
 from playground.trace import Link, Trace
 
@@ -105,5 +105,5 @@ METHOD = Method(
             help="Layers before it are left out; its authors advise a later one where maps spread too far.",
         ),
     ),
-    starts=last_grid,
+    starts=last_tokens,
 )

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from playground.explanations.artefacts import artefacts
+from playground.explanations.artefacts import outliers
 from playground.explanations.attention import BLOCK, fuse, mixed
 from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
-from playground.explanations.targets import is_detector, last_grid, one_hot, query_of
+from playground.explanations.targets import is_detector, last_tokens, one_hot, query_of
 from playground.explanations.walk import Group, used, walk, walked_map
 from playground.trace import Attention, AxialAttention, Link, Pool, Trace
 
@@ -23,10 +23,10 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
     links, source = used(trace, settings["start_layer"])
     start = one_hot(trace, links[-1].writes, target)
     stay, dropped = settings["residual"], settings["discard"]
-    without = artefacts(trace).places if settings["without_artefacts"] else ()
+    without = outliers(trace) if settings["without_artefacts"] else {}
 
     def split(group: Group, r: Tensor) -> tuple[Tensor, Tensor]:
-        pulled = [pull(link, r, settings["heads"], dropped, without) for link in group]
+        pulled = [pull(link, r, settings["heads"], dropped, without.get(link.reads.name, ())) for link in group]
         share = stay if group[0].skip else 0.0
         return share * r, (1 - share) * torch.stack(pulled).mean(0)
 
@@ -34,25 +34,37 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
     total = sum(float(r.sum()) for r in lying.values())
     assert abs(total - 1) < 1e-3, total  # every step keeps the sum
     done = replace(target, class_index=None, query=query_of(trace, target) if is_detector(trace) else None)
-    return walked_map("rollout", trace, source, lying, done)
+    return walked_map(
+        "rollout", trace, source, lying, done, _left_out(without) if settings["without_artefacts"] else ()
+    )
+
+
+def _left_out(without: dict[str, tuple[int, ...]]) -> tuple[str, ...]:
+    count = sum(len(places) for places in without.values())
+    return (f"Outliers in norm left out: {count}." if count else "No token stands out in norm, so none was left out.",)
 
 
 def pull(link: Link, r: Tensor, heads: str = "mean", discard: float = 0.0, without: tuple[int, ...] = ()) -> Tensor:
-    """Return r @ A, [N_read] for r [N_written], rows of A fused over heads, thinned out and summing to 1."""
+    """Return r @ A, [N_read] for r [N_written], rows of A fused over heads, thinned out and summing to 1.
+
+    `without` are places of the tokens read at which nothing may look.
+    """
     step = link.step
     if isinstance(step, Pool) or (heads == "mean" and discard == 0 and not without):
         return step.pull(r)
     if isinstance(step, AxialAttention):
         one = mixed(step, heads)
-        height, width = (thinned(a, discard, torch.arange(a.shape[-1])) for a in (one.height, one.width))
+        height = one.height.clone()  # [cols, 1, rows, rows]: this step reads the tokens, the width step what it wrote
+        for place in without:
+            height[place % step.grid[1], :, :, place // step.grid[1]] = 0.0
+        height, width = (thinned(a, discard, torch.arange(a.shape[-1])) for a in (height, one.width))
         return AxialAttention(height, width, step.pool).pull(r)
     assert isinstance(step, Attention)
     pulled = r.new_zeros(step.shape[1])
     itself = link.reads.name == link.writes.name
     for rows in r.nonzero()[:, 0].split(BLOCK):
         fused = fuse(step.weights(rows), heads)  # [rows, N_read]
-        if itself and without:
-            fused[:, list(without)] = 0.0
+        fused[:, list(without)] = 0.0
         thin = thinned(fused, discard, rows if itself else None)
         pulled += (r[rows].to(thin) @ thin).to(r)
     return pulled
@@ -92,5 +104,5 @@ METHOD = Method(
         Option("start_layer", "The start layer", 0, low=0, high=99, help="Layers before it are left out."),
         Option("without_artefacts", "Without artefact tokens", False, help="Nothing may look at outliers in norm."),
     ),
-    starts=last_grid,
+    starts=last_tokens,
 )

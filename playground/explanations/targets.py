@@ -110,12 +110,11 @@ def link_names(trace: Trace) -> tuple[str, ...]:
     return tuple(link.name for link in attention_links(trace))
 
 
-def last_grid(trace: Trace, target: Target) -> tuple[int, int] | None:
-    """Return the grid of the last tokens, or None where these are object queries."""
-    return attention_links(trace)[-1].writes.grid
+def last_tokens(trace: Trace, target: Target) -> Sequence:
+    """Return the last tokens that attention writes."""
+    return attention_links(trace)[-1].writes
 
 
-def written_grid(trace: Trace, target: Target) -> tuple[int, int] | None:
-    """Return the grid that the chosen attention writes."""
-    links = attention_links(trace)
-    return links[chosen(link_names(trace), target.layer)].writes.grid
+def written_tokens(trace: Trace, target: Target) -> Sequence:
+    """Return the tokens that the chosen attention writes."""
+    return attention_links(trace)[chosen(link_names(trace), target.layer)].writes

@@ -59,22 +59,38 @@ class View:
         boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)  # [N, 4]
         return np.clip(boxes * step + np.array([x0, y0, x0, y0]), 0.0, limit)
 
+    def stride(self, grid: tuple[int, int]) -> tuple[float, float]:
+        """How many view pixels one step of a (rows, cols) grid is, down and across.
+
+        Where the view is no multiple of the grid but rounding up by a power of two gives it, as in the backbones of
+        DETR, the stride is that power and the last cells reach past the edge.
+        """
+        rows, cols = grid
+        return _stride(self.image.height, rows), _stride(self.image.width, cols)
+
+    def grid_xyxy(self, grid: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Where a (rows, cols) grid lies: x0, y0, x1, y1 in upload pixels; may reach past the view's edge."""
+        x0, y0, x1, y1 = self.region_xyxy
+        down, across = self.stride(grid)
+        wide, high = grid[1] * across / self.image.width, grid[0] * down / self.image.height
+        return x0, y0, x0 + (x1 - x0) * wide, y0 + (y1 - y0) * high
+
     def cell_boxes(self, grid: tuple[int, int]) -> np.ndarray:
         """Where each cell of a (rows, cols) grid lies: boxes [rows, cols, 4] in upload pixels, clipped to it."""
         rows, cols = grid
         y, x = np.mgrid[0:rows, 0:cols]
-        boxes = np.stack([x, y, x + 1, y + 1], axis=-1) * np.array(
-            [self.image.width / cols, self.image.height / rows] * 2
-        )
+        down, across = self.stride(grid)
+        boxes = np.stack([x, y, x + 1, y + 1], axis=-1) * np.array([across, down] * 2)
         return self.to_upload(boxes).reshape(rows, cols, 4)
 
     def cell_at(self, x: float, y: float, grid: tuple[int, int]) -> tuple[int, int] | None:
         """The (row, col) of the grid cell under a point of the upload, or None where the model did not look."""
-        x0, y0, x1, y1 = self.region_xyxy
-        across, down = (x - x0) / (x1 - x0), (y - y0) / (y1 - y0)
-        if not (0 <= across <= 1 and 0 <= down <= 1):
+        left, top, right, bottom = self.region_xyxy
+        if not (left <= x <= right and top <= y <= bottom):
             return None
-        return min(int(down * grid[0]), grid[0] - 1), min(int(across * grid[1]), grid[1] - 1)
+        x0, y0, x1, y1 = self.grid_xyxy(grid)
+        row, col = int((y - y0) / (y1 - y0) * grid[0]), int((x - x0) / (x1 - x0) * grid[1])
+        return min(row, grid[0] - 1), min(col, grid[1] - 1)
 
 
 def view(picture: Picture | Image.Image, preprocess: Preprocess) -> View:
@@ -103,6 +119,12 @@ def view(picture: Picture | Image.Image, preprocess: Preprocess) -> View:
     x0, x1 = (x * width / wide for x in (left, left + cols))
     y0, y1 = (y * height / high for y in (top, top + rows))
     return View((width, height), image, np.ascontiguousarray(pixels), (x0, y0, x1, y1))
+
+
+def _stride(pixels: int, cells: int) -> float:
+    """How many pixels a cell is long on one side."""
+    power = 2.0 ** round(math.log2(pixels / cells))
+    return power if pixels % cells and math.ceil(pixels / power) == cells else pixels / cells
 
 
 def _timm_size(width: int, height: int, preprocess: Preprocess) -> tuple[int, int]:

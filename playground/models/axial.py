@@ -135,6 +135,11 @@ class AxialBlock(nn.Module):
             out = out * keep / (1 - self.drop_path)
         return F.relu(out + skip)
 
+    def terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the terms of the logits, see AxialAttention, of the height step and of the width step for x."""
+        inside = F.relu(self.bn1(self.conv_down(x)))  # [B, planes, rows, cols]
+        return self.hight_block.terms(inside), self.width_block.terms(self.hight_block(inside))
+
 
 class AxialResNet(nn.Module):
     """Axial-ResNet classifier: stem, three or four stages of axial blocks, mean over positions, linear head.

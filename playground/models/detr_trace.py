@@ -19,13 +19,14 @@ def trace(model: DETR, view: View, card: Card, device: torch.device, graph: bool
     Source: "End-to-End Object Detection with Transformers" (Carion et al. 2020), section 3.2 and figure 10.
     """
     pixels = batch_of(view, device, graph)
-    mask_queries = masks = None
+    mask_queries = masks = mask_attention = None
     with torch.set_grad_enabled(graph), record() as calls:
         out = model(pixels, masks=False)
     if model.mask_head is not None:
         with torch.no_grad():
             mask_queries = confident(out["logits"][0]).nonzero()[:, 0]  # [n]
             masks = model.mask_logits(out, mask_queries)[0]  # [n, rows, cols]
+            mask_attention = model.mask_attention(out, mask_queries)[0]  # [n, heads, rows, cols]
     rows, cols = out["grid"]
     memory = Sequence("memory", rows * cols, (rows, cols))
     queries = Sequence("object queries", model.num_queries)
@@ -37,6 +38,7 @@ def trace(model: DETR, view: View, card: Card, device: torch.device, graph: bool
         boxes_cxcywh=out["boxes_cxcywh"][0].detach().float().cpu(),
         masks=None if masks is None else masks.float().cpu(),
         mask_queries=None if mask_queries is None else mask_queries.cpu(),
+        mask_attention=None if mask_attention is None else mask_attention.float().cpu(),
         tokens=(
             Tokens("backbone", memory, backbone.detach().float().cpu()),
             *_levels("encoder layer", memory, out["encoder_tokens"]),

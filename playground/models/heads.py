@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from playground.models.axial import AxialResNet
 from playground.models.card import Card
 from playground.models.detr import DETR
 from playground.record import silence
@@ -35,6 +36,23 @@ def box_reader(model: Any) -> Reader | None:
     if not isinstance(model, DETR):
         return None
     return _on_device(model, lambda x: model.heads(x)["boxes_cxcywh"][:, 0])
+
+
+def axial_terms(model: Any) -> Callable[[int, Tensor], tuple[Tensor, Tensor]] | None:
+    """Return a function from a block's number and its input [1, C, rows, cols] to the terms of its logits on the CPU.
+
+    Column step and row step, each [lines, 3, heads, L, L]; None for a model without axial attention.
+    """
+    if not isinstance(model, AxialResNet):
+        return None
+    blocks: list[Any] = [block for stage in model.stages for block in stage]
+
+    def terms(block: int, state: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            height, width = blocks[block].terms(state.to(next(model.parameters()).device))
+        return height.float().cpu(), width.float().cpu()
+
+    return terms
 
 
 def forward(model: Any) -> Reader:

@@ -8,6 +8,7 @@ from typing import Any
 
 from playground import inference, maps
 from playground.explanations import METHODS, Map, Method, Target, method_of
+from playground.explanations.artefacts import levels_with_grid
 from playground.explanations.bias import relative_bias
 from playground.explanations.places import region_of
 from playground.explanations.targets import attention_links, chosen, is_detector
@@ -16,12 +17,14 @@ from playground.figures.picture import encode
 from playground.image import Picture
 from playground.models import catalogue
 from playground.models.card import Card
-from playground.trace import AxialAttention, Box, ClassScore, Link, Pool, Trace
+from playground.trace import AxialAttention, Box, ClassScore, Link, Pool, Sequence, Trace
 
 MOST_CLASSES = 10
 GROUPS = {"trace": "attention", "head": "tokens", "gradient": "gradients", "perturbation": "perturbation"}
 WALKS = ("rollout", "gradient_rollout", "relevance")
+OF_LEVELS = ("gradcam", "receptive")
 RAW = "attention"
+RECEPTIVE = "receptive"
 BACKWARD = "is looked at by"
 PATCH = "patch"
 ANSWER = ""
@@ -77,7 +80,8 @@ class Shown:
     """A map that was made: for which wish, on which patches it may start, and what could be chosen besides.
 
     `layers` are (name, number) of the method's layers; `heads` how many the layer has, 0 where none can be chosen;
-    `tokens` the prefix tokens it may start from; `asks_query` whether an object query is part of the question.
+    `tokens` the prefix tokens it may start from; `from_answer` whether it may start from what the answer reads;
+    `asks_query` whether an object query is part of the question.
     """
 
     wish: Wish
@@ -87,6 +91,7 @@ class Shown:
     layers: tuple[tuple[str, int], ...]
     heads: int
     tokens: tuple[str, ...]
+    from_answer: bool
     asks_query: bool
 
 
@@ -124,6 +129,8 @@ def offered(method: Method, trace: Trace, card: Card) -> bool:
             used(trace)
         elif method.needs in ("trace", "head"):
             method.layers(trace)
+        elif method.name in OF_LEVELS:
+            levels_with_grid(trace)
     except ValueError:
         return False
     return not _axial(trace) or not (method.name in WALKS and method.needs == "gradient")
@@ -141,16 +148,18 @@ def explained(
     method = method_of(wish.method)
     layers = layers_of(method, trace, wish)
     wish = replace(wish, layer=_kept_layer(method, wish.layer, layers))
-    grid = start_grid(method, trace, wish)
-    if backward(wish) and wish.start == ANSWER and "class" not in _tokens(method, trace, wish.layer):
-        wish = replace(wish, start=PATCH)  # nobody looks at a mean
+    tokens = start_tokens(method, trace, wish)
+    grid = tokens.grid if tokens else None
+    named = tokens.prefix if tokens and grid and method.name != RECEPTIVE else ()
+    one = (backward(wish) or method.name == RECEPTIVE) and "class" not in named  # nobody looks at a mean
+    if one and grid and wish.start not in (PATCH, *named):
+        wish = replace(wish, start=PATCH)
     wish = _moved(wish, grid, before.grid if before else None)
     made = maps.of_trace(
         trace, held.card, method.name, _target(method, trace, wish, grid), wish.options, progress, cancelled
     )
     used = made.target
     layer = used.layer if layers else None
-    tokens = _tokens(method, trace, layer) if grid else ()
     row, col = used.patch or (wish.row, wish.col)
     settled = replace(
         wish, layer=layer, class_index=used.class_index if method.by_class else wish.class_index,
@@ -163,7 +172,8 @@ def explained(
         grid_xyxy=region_of(trace.view, grid) if grid else None,
         layers=layers,
         heads=heads_of(method, trace, layer),
-        tokens=tokens,
+        tokens=named,
+        from_answer=not one,
         asks_query=is_detector(trace) and (method.by_class or grid is None),
     )
 
@@ -181,11 +191,11 @@ def layers_of(method: Method, trace: Trace, wish: Wish) -> tuple[tuple[str, int]
     )
 
 
-def start_grid(method: Method, trace: Trace, wish: Wish) -> Grid | None:
-    """Return the grid of patches from which the map starts, or None where it starts from none."""
+def start_tokens(method: Method, trace: Trace, wish: Wish) -> Sequence | None:
+    """Return the tokens from one of which the map starts, or None where it starts from none."""
     if backward(wish):
         links = attention_links(trace)
-        return links[chosen(tuple(link.name for link in links), wish.layer)].reads.grid
+        return links[chosen(tuple(link.name for link in links), wish.layer)].reads
     return method.starts(trace, Target(layer=wish.layer))
 
 
@@ -302,12 +312,6 @@ def _moved(wish: Wish, grid: Grid | None, before: Grid | None) -> Wish:
     row = min(int((wish.row + 0.5) * grid[0] / before[0]), grid[0] - 1)
     col = min(int((wish.col + 0.5) * grid[1] / before[1]), grid[1] - 1)
     return replace(wish, row=row, col=col)
-
-
-def _tokens(method: Method, trace: Trace, layer: int | None) -> tuple[str, ...]:
-    links = attention_links(trace)
-    link = links[layer] if method.name == RAW and layer is not None else links[-1]
-    return link.writes.prefix
 
 
 def _finite(*numbers: Any) -> bool:

@@ -89,7 +89,8 @@ def starts(shown: Shown) -> list[tuple[str, str]]:
     """Return (what the picker shows, start) of the places from which the map may start."""
     answer = say("start_answer") if "class" not in shown.tokens else say("start_answer_class")
     tokens = [(say("start_token", token=token), token) for token in shown.tokens if token != "class"]
-    return [(answer, ANSWER), (say("start_patch"), PATCH), *tokens]
+    answers = [(answer, ANSWER)] if shown.from_answer else []
+    return [*answers, (say("start_patch"), PATCH), *tokens]
 
 
 def classes(held: Held, wish: Wish) -> list[tuple[str, int]]:
