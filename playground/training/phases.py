@@ -12,17 +12,8 @@ from playground.training import recipes
 from playground.training.detection import Detection
 from playground.training.frozen import FrozenDetection
 from playground.training.loop import Task, saved_minutes, saved_state, train
-from playground.training.recipes import DetectorRecipe, Phase
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training came to: weights (one group of queries), minutes, pictures seen and steps over all phases."""
-
-    state: dict[str, Tensor]
-    minutes: float
-    seen: int
-    steps: int
+from playground.training.recipe import DetectorRecipe, Phase
+from playground.training.session import Outcome
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from playground.datasets import shapes
 from playground.datasets.everyday import Photos
 from playground.datasets.scenes import Scene
 from playground.evaluation import classification, detection
@@ -19,13 +20,20 @@ from playground.models.card import Card, Metric
 from playground.training.classify import predict_logits
 from playground.training.detection import detections, truths
 from playground.training.loop import TrainingError, write_tensors
-from playground.training.recipes import ClassifierRecipe, DetectorRecipe, Recipe, build
+from playground.training.recipe import ClassifierRecipe, DetectorRecipe, Recipe, ShapesRecipe
+from playground.training.recipes import build
 
 LIMIT = 10_000_000  # bytes of one weights file
 PRECISION = 0.6  # at which the "not sure" threshold is chosen
-DATASET = "Everyday, validation part (5,362 photos)"
+EVERYDAY = "Everyday, validation part (5,362 photos)"
+DATASETS = {
+    "classification": EVERYDAY,
+    "detection": f"Scenes composed from {EVERYDAY}",
+    "panoptic": "Shapes, scenes drawn for measuring alone",
+}
 SOURCE = "measured with python -m playground.training"
-LICENSE_NOTE = (
+DRAWN_NOTE = "Weights: Apache-2.0. Trained on scenes that the project draws itself; no photo was used."
+PHOTO_NOTE = (
     "Weights: Apache-2.0. Trained on a selection of Tiny-ImageNet-200, whose photos come under ImageNet's terms "
     "(non-commercial research and education); no photo is part of this repository."
 )
@@ -39,6 +47,11 @@ WEAKNESSES = {
         "It was trained on pictures composed of 64 px photos in which each photo has one box: crowds, small things and "
         "things cut by the edge are found badly, and a second object of a class in one photo is often left out. "
         "Pictures are squashed to a square of 128 px."
+    ),
+    "panoptic": (
+        "It knows drawn shapes and nothing else: a photo is answered with shapes and stuff all the same, mostly with "
+        "little confidence. Scenes with more things than in training, and things much smaller or larger, are answered "
+        "badly. Pictures are squashed to a small square."
     ),
 }
 
@@ -118,28 +131,30 @@ def publish(
         raise TrainingError(
             f"The weights take {size / 1e6:.1f} MB; a bundled file must stay under {LIMIT / 1e6:.0f} MB."
         )
-    detector = isinstance(recipe, DetectorRecipe)
-    dataset = f"Scenes composed from {DATASET}" if detector else DATASET
+    drawn = isinstance(recipe, ShapesRecipe)
+    rule: Literal["crop", "squash"] = "crop" if recipe.task == "classification" else "squash"
+    dataset = DATASETS[recipe.task]
     card = Card(
         name=recipe.name,
         title=recipe.title,
         family=recipe.family,
-        task="detection" if detector else "classification",
+        task=recipe.task,
         architecture=recipe.architecture,
-        labels=recipe.names if isinstance(recipe, DetectorRecipe) else "everyday-80",
+        labels=recipe.labels,
         source="bundled",
         license="apache-2.0",
         options=dict(recipe.options),
-        preprocess=Preprocess("squash" if detector else "crop", (recipe.size, recipe.size), 1.0, "bicubic"),
+        preprocess=Preprocess(rule, (recipe.size, recipe.size), 1.0, "bicubic"),
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
         size_bytes=size,
-        license_note=LICENSE_NOTE,
+        license_note=DRAWN_NOTE if drawn else PHOTO_NOTE,
         parameters=sum(p.numel() for p in build(recipe, recipe.size).parameters()),
         metrics=tuple(Metric(name, round(value, 2), "%", dataset, SOURCE) for name, value in metrics.items()),
         temperature=temperature,
         unsure_below=unsure_below,
         training=dict(training),
         paper=recipe.paper,
+        things=len(shapes.THINGS) if drawn else None,
     )
     write_text(folder / "card.json", card.to_json())
     write_text(folder / "README.md", readme(card, each, classes, recipe.__doc__ or ""))
@@ -153,7 +168,7 @@ def readme(card: Card, each: np.ndarray, classes: tuple[str, ...], how: str) -> 
     def named(indices: list[int]) -> str:
         return ", ".join(f"{classes[i]} {100 * each[i]:.0f}" for i in indices)
 
-    measure = "AP50" if card.task == "detection" else "top-1"
+    measure = {"classification": "top-1", "detection": "AP50", "panoptic": "PQ"}[card.task]
     rows = "\n".join(f"| {m.name} | {m.value:.2f} {m.unit} |" for m in card.metrics)
     made = "\n".join(f"| {key} | {value} |" for key, value in card.training.items())
     paragraphs = [" ".join(part.split()) for part in how.strip().split("\n\n")]
@@ -163,7 +178,7 @@ def readme(card: Card, each: np.ndarray, classes: tuple[str, ...], how: str) -> 
         f"Measured on: {card.metrics[0].dataset}, final weights as stored (float16, computed in float32).",
         f"| measure | value |\n|---|---|\n{rows}",
         f"Temperature {card.temperature} and threshold {card.unsure_below}, below which an answer counts as "
-        f'"not sure", were chosen on held-out training photos for {100 * PRECISION:.0f} % right answers.',
+        f'"not sure", were chosen on held-out training pictures for {100 * PRECISION:.0f} % right answers.',
         f"Best classes ({measure}, %): {named(order[:8])}. Worst: {named(order[-8:])}.",
         f"## Known weaknesses\n\n{WEAKNESSES[card.task]}",
         f"## How it was made\n\n| | |\n|---|---|\n{made}\n| parameters | {card.parameters:,} |",

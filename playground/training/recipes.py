@@ -1,8 +1,8 @@
 """The recipes: how each bundled checkpoint was made, one frozen dataclass each. Times are minutes of wall clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import timm
 import torch
@@ -10,11 +10,13 @@ from timm.layers import resample_abs_pos_embed
 from timm.models.maxxvit import checkpoint_filter_fn
 from torch import Tensor, nn
 
+from playground.datasets.shapes import NAMES as SHAPES
 from playground.models.axial import AxialResNet
 from playground.models.card import Family
 from playground.models.detr import DETR
 from playground.training.classify import Augment
-from playground.training.loop import Settings, Stage
+from playground.training.loop import Stage
+from playground.training.recipe import ClassifierRecipe, DetectorRecipe, Phase, Recipe, ShapesRecipe
 
 COMMON_HELD_OUT = 0.04  # share of the training photos kept for calibration
 
@@ -24,87 +26,6 @@ THINGS = (
     *("bear", "butterfly", "cat", "dog", "elephant", "goldfish", "ladybug", "lion", "monkey / ape", "penguin"),
     *("banana", "orange", "pizza", "teddy bear"),
 )
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What every recipe states. `options` are the constructor's arguments at the final size, as the card lists them."""
-
-    name: str
-    title: str
-    family: Family
-    architecture: str
-    options: Mapping[str, Any]
-    stages: tuple[Stage, ...]
-    minutes: float
-    lr: float
-    paper: str
-    weight_decay: float = 0.05
-    clip: float = 1.0
-    ema: float = 0.998
-    seed: int = 0
-    channels_last: bool = False
-    bundled: bool = True
-
-    @property
-    def size(self) -> int:
-        """Pixels a side of the finished model's input."""
-        return self.stages[-1].size
-
-    def settings(self, minutes: float | None, device: str) -> Settings:
-        """The loop's settings for a budget; half precision (bf16) wherever it runs."""
-        return Settings(
-            minutes=minutes or self.minutes,
-            stages=self.stages,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            clip=self.clip,
-            ema=self.ema,
-            seed=self.seed,
-            device=device,
-            channels_last=self.channels_last,
-        )
-
-
-@dataclass(frozen=True)
-class ClassifierRecipe(Recipe):
-    """A classifier of the 80 everyday classes. `teacher` names the checkpoint whose answers weigh `trust` in its
-    targets, beside the labels (DeiT's soft distillation, with answers computed once on the whole photos)."""
-
-    augment: Augment = field(default_factory=Augment)
-    smoothing: float = 0.05
-    teacher: str = ""
-    trust: float = 0.5
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of a detector's training: "whole" trains everything on fresh scenes, "frozen" all but the backbone.
-
-    `share` of the recipe's minutes; `scenes` are stored for a frozen phase.
-    """
-
-    kind: Literal["whole", "frozen"]
-    share: float
-    stages: tuple[Stage, ...]
-    lr: float
-    groups: int
-    scenes: int = 0
-
-
-@dataclass(frozen=True)
-class DetectorRecipe(Recipe):
-    """A detector of the objects called `names`, on scenes; `backbone` names the recipe whose weights it starts from."""
-
-    names: tuple[str, ...] = ()
-    backbone: str = "everyday-resnet"
-    phases: tuple[Phase, ...] = ()
-    backbone_factor: float = 0.3
-
-    def phase_settings(self, phase: Phase, minutes: float | None, device: str) -> Settings:
-        """The loop's settings for one phase of a budget."""
-        whole = self.settings(minutes, device)
-        return replace(whole, minutes=whole.minutes * phase.share, stages=phase.stages, lr=phase.lr)
 
 
 @dataclass(frozen=True)
@@ -255,7 +176,70 @@ class EverydayDETR(DetectorRecipe):
     paper: str = "https://arxiv.org/abs/2005.12872"
 
 
-RECIPES: tuple[Recipe, ...] = (EverydayCoAtNet(), EverydayViT(), EverydayAxial(), EverydayResNet(), EverydayDETR())
+def _panoptic_options(queries: int, stride: int, channels: tuple[int, ...], layers: int) -> dict[str, Any]:
+    """A small DETR with masks: the first three stages of a narrow ResNet-18, width 128, 8 heads."""
+    return {
+        "backbone": "resnet18",
+        "backbone_options": {"channels": channels, "output_stride": stride, "out_indices": (0, 1, 2, 3)},
+        "num_classes": len(SHAPES),
+        "num_queries": queries,
+        "d_model": 128,
+        "nhead": 8,
+        "enc": layers,
+        "dec": layers,
+        "ffn": 384,
+        "panoptic": True,
+        "frozen_norm": False,
+        "dropout": 0.0,
+        "position_at_input": True,
+    }
+
+
+@dataclass(frozen=True)
+class ShapesPanoptic(ShapesRecipe):
+    """DETR with masks on drawn scenes of 96 px (12x12 memory), three stages of a narrow ResNet-18, 3 + 3 layers, 2.3 M.
+
+    From nothing: small scenes first (64 px), then whole ones.
+    """
+
+    name: str = "shapes-detr-panoptic"
+    title: str = "DETR with masks, drawn shapes"
+    family: Family = "detr"
+    architecture: str = "detr"
+    options: Mapping[str, Any] = field(default_factory=lambda: _panoptic_options(20, 8, (32, 64, 128, 256), 3))
+    stages: tuple[Stage, ...] = (Stage(0.5, 64, 32), Stage(1.0, 96, 24))
+    minutes: float = 58
+    lr: float = 1e-3
+    weight_decay: float = 1e-3
+    channels_last: bool = True
+    paper: str = "https://arxiv.org/abs/2005.12872"
+
+
+@dataclass(frozen=True)
+class ShapesTiny(ShapesRecipe):
+    """A first training of one's own: DETR with masks on drawn scenes of 64 px with up to three things, 2 + 2 layers.
+
+    From nothing, in five minutes on two cores; nothing to download.
+    """
+
+    name: str = "shapes-tiny"
+    title: str = "Tiny DETR with masks, drawn shapes"
+    family: Family = "detr"
+    architecture: str = "detr"
+    options: Mapping[str, Any] = field(default_factory=lambda: _panoptic_options(12, 8, (24, 48, 96, 192), 2))
+    stages: tuple[Stage, ...] = (Stage(0.4, 48, 32), Stage(1.0, 64, 32))
+    minutes: float = 5
+    lr: float = 1e-3
+    weight_decay: float = 1e-3
+    channels_last: bool = True
+    things: int = 3
+    paper: str = "https://arxiv.org/abs/2005.12872"
+
+
+RECIPES: tuple[Recipe, ...] = (
+    *(EverydayCoAtNet(), EverydayViT(), EverydayAxial(), EverydayResNet(), EverydayDETR()),
+    *(ShapesPanoptic(), ShapesTiny()),
+)
 
 
 def find(name: str) -> Recipe:

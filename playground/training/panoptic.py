@@ -1,0 +1,193 @@
+"""The panoptic task: things and stuff of drawn scenes; boxes, classes and masks in one loss.
+
+Three aids make a small detector learn fast: groups of queries (Chen et al. 2023, arXiv 2207.13085); every memory cell
+answers too, for the segment that it lies in (dense supervision of the encoder, as in Zong et al. 2023, arXiv
+2211.12860); and the queries start at places of the picture, looking at what lies there (`placed`; ours, after Meng et
+al. 2021, arXiv 2108.06152).
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from playground.datasets.shapes import THINGS, ShapesMaker, ShapesScene
+from playground.evaluation.detection import Found, Truth, average_precision
+from playground.models.detr import DETR, detect, sine_positions
+from playground.training.classify import normalised, to_float
+from playground.training.detection import as_found, coloured
+from playground.training.loop import Stage
+from playground.training.matching import WEIGHT, Target, giou, match, set_loss, to_cxcywh, to_xyxy
+
+LOOK = 8.0  # how sharply a fresh query looks at its own place
+DENSE_WEIGHT = 1.0
+
+
+class PanopticDetection:
+    """Scenes -> classes, boxes and masks. `masks_at_once` matched queries draw their masks in each step."""
+
+    def __init__(
+        self,
+        maker: ShapesMaker,
+        held_out: Sequence[ShapesScene],
+        build: Callable[[int], nn.Module],
+        groups: int = 1,
+        masks_at_once: int = 32,
+        device: str = "cpu",
+        channels_last: bool = False,
+    ) -> None:
+        self.maker, self.held_out, self._build = maker, held_out, build
+        self.query_groups, self.masks_at_once = groups, masks_at_once
+        self.device, self.channels_last = device, channels_last
+
+    def build(self, size: int) -> nn.Module:
+        """The network; any size will do, since DETR's positions are computed."""
+        return self._build(size)
+
+    def fit(self, state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        """Nothing depends on the size."""
+        return state
+
+    def enter(self, model: nn.Module, stage: Stage) -> None:
+        """Nothing differs between stages but the size."""
+
+    def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
+        """Everything learns alike."""
+        return [(1.0, [name for name, _ in model.named_parameters()])]
+
+    def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
+        """(pixels [B, 3, size, size], a Target a scene, segments [B, size, size], the order of masks to draw)."""
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        scenes = [self.maker.compose(rng, size) for _ in range(count)]
+        pixels = normalised(coloured(to_float(np.stack([s.image for s in scenes]), self.device), generator), size)
+        if self.channels_last:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        segments = torch.from_numpy(np.stack([s.segments for s in scenes])).to(self.device)
+        order = torch.rand(sum(len(s.labels) for s in scenes), generator=generator).to(self.device)
+        return pixels, [target(scene, self.device) for scene in scenes], segments, order
+
+    def loss(self, model: nn.Module, batch: tuple[object, ...]) -> Tensor:
+        """DETR's set loss on every decoder layer, the dense loss on the memory, focal and dice loss on masks."""
+        pixels, targets, segments, order = batch
+        assert isinstance(targets, list) and isinstance(segments, Tensor) and isinstance(order, Tensor)
+        out = model(pixels, masks=False)
+        layers = [(layer["logits"], layer["boxes_cxcywh"]) for layer in (*out["aux"], out)]
+        total = set_loss(layers, targets, self.query_groups)
+        detr = plain(model)
+        total = total + DENSE_WEIGHT * dense_loss(detr.heads(out["memory"]), out["grid"], targets, segments)
+        if self.masks_at_once:
+            total = total + self._mask_loss(detr, out, targets, segments, order)
+        return total
+
+    def _mask_loss(self, model: DETR, out: dict, targets: list[Target], segments: Tensor, order: Tensor) -> Tensor:
+        """Masks of some of the first group's matched queries."""
+        first = model.num_queries
+        pairs = match(out["logits"][:, :first].float(), out["boxes_cxcywh"][:, :first].float(), targets)
+        pictures = torch.cat([torch.full_like(queries, number) for number, (queries, _) in enumerate(pairs)])
+        queries, objects = (torch.cat([pair[part] for pair in pairs]) for part in (0, 1))
+        chosen = order[: len(queries)].topk(min(self.masks_at_once, len(queries))).indices
+        pictures, queries, objects = pictures[chosen], queries[chosen], objects[chosen]
+        drawn = model.chosen_mask_logits(out, pictures, queries).float()  # [n, rows, cols]
+        wanted = (segments[pictures] == objects[:, None, None] + 1).float()  # [n, S, S]
+        return mask_loss(drawn, F.adaptive_avg_pool2d(wanted, drawn.shape[-2:]))
+
+    @torch.inference_mode()
+    def score(self, model: nn.Module, size: int) -> dict[str, float]:
+        """mAP and mAP50 of things on held-out scenes."""
+        results = average_precision(*things_found(model, self.held_out, self.device), len(THINGS))
+        return {"mAP": results["mAP"], "mAP50": results["mAP50"]}
+
+
+def target(scene: ShapesScene, device: str = "cpu") -> Target:
+    """All segments of a scene, things and stuff."""
+    boxes = to_cxcywh(torch.from_numpy(scene.boxes_xyxy) / len(scene.image))
+    return Target(torch.from_numpy(scene.labels).to(device), boxes.to(device))
+
+
+def plain(model: nn.Module) -> DETR:
+    """The detector itself, without what several processes or a compiler wrapped around it."""
+    for name in ("module", "_orig_mod"):
+        model = getattr(model, name, model)
+    assert isinstance(model, DETR)
+    return model
+
+
+def dense_loss(cells: dict[str, Tensor], grid: tuple[int, int], targets: list[Target], segments: Tensor) -> Tensor:
+    """What each memory cell says of the segment at its centre: class, box and overlap, weighted as for queries.
+
+    cells: logits [B, HW, C+1] and boxes_cxcywh [B, HW, 4]; segments [B, S, S] number the targets from 1.
+    """
+    rows, cols = (
+        ((torch.arange(count, device=segments.device) + 0.5) * side / count).long()
+        for count, side in zip(grid, segments.shape[1:], strict=True)
+    )
+    there = segments[:, rows[:, None], cols[None]].flatten(1).long() - 1  # [B, HW]
+    labels = pad_sequence([t.labels for t in targets], batch_first=True).gather(1, there)  # [B, HW]
+    boxes = pad_sequence([t.boxes_cxcywh for t in targets], batch_first=True)  # [B, T, 4]
+    boxes = boxes.gather(1, there[..., None].expand(-1, -1, 4))  # [B, HW, 4]
+    found, logits = cells["boxes_cxcywh"].float(), cells["logits"].float()
+    losses = {
+        "class": F.cross_entropy(logits.flatten(0, 1), labels.flatten()),
+        "box": (found - boxes).abs().sum(-1).mean(),
+        "giou": (1 - giou(to_xyxy(found), to_xyxy(boxes))).mean(),
+    }
+    total = logits.new_zeros(())
+    for name, value in losses.items():
+        total = total + WEIGHT[name] * value
+    return total
+
+
+def mask_loss(logits: Tensor, shares: Tensor) -> Tensor:
+    """Focal loss (Lin et al. 2017, equation 5, alpha 0.25, gamma 2) plus dice loss (Milletari et al. 2016), as DETR
+    weighs them: 1 and 1. logits [n, rows, cols]; shares of each pixel that belong to the mask, 0..1."""
+    if not len(logits):
+        return logits.sum()
+    p = logits.sigmoid()
+    agreement = p * shares + (1 - p) * (1 - shares)
+    weight = 0.25 * shares + 0.75 * (1 - shares)
+    focal = weight * (1 - agreement) ** 2 * F.binary_cross_entropy_with_logits(logits, shares, reduction="none")
+    both, total = (p * shares).sum((1, 2)), p.sum((1, 2)) + shares.sum((1, 2))
+    return focal.mean() * 1.0 + (1 - (2 * both + 1) / (total + 1)).mean()
+
+
+@torch.no_grad()
+def placed(model: DETR) -> DETR:
+    """A fresh detector whose queries start at places on a grid, each looking at its own place.
+
+    A query's embedding is the position of its place, and in every decoder layer keys and queries are first projected
+    by one matrix, so the attention into the memory starts as a bump around that place.
+    """
+    count, dim = model.query_embed.weight.shape
+    side = int(np.ceil(model.num_queries**0.5))
+    places = sine_positions(torch.zeros(1, side, side, dtype=torch.bool), dim).flatten(0, 2)  # [side*side, D]
+    chosen = torch.linspace(0, side * side - 1, model.num_queries).round().long()
+    grid = places[chosen].repeat(model.query_groups, 1)
+    model.query_embed.weight.copy_(grid + 0.1 * torch.randn(count, dim))
+    for layer in model.transformer.decoder.layers:
+        attention = layer.multihead_attn
+        matrix = torch.empty(dim, dim)
+        nn.init.orthogonal_(matrix, gain=LOOK**0.5)
+        attention.in_proj_weight[: 2 * dim] = matrix.repeat(2, 1)
+    return model
+
+
+@torch.inference_mode()
+def things_found(
+    model: nn.Module, scenes: Sequence[ShapesScene], device: str, count: int = 50
+) -> tuple[list[Found], list[Truth]]:
+    """What the model found and what there is, things alone, as average precision wants them."""
+    found: list[Found] = []
+    for start in range(0, len(scenes), count):
+        images = np.stack([scene.image for scene in scenes[start : start + count]])
+        out = model(normalised(to_float(images, device), images.shape[1]), masks=False)
+        answer = detect(out["logits"].float(), out["boxes_cxcywh"].float(), images.shape[1:3])
+        found += as_found(answer, images.shape[1])
+    return [_things(one) for one in found], [Truth(s.labels[s.is_thing], s.boxes_xyxy[s.is_thing]) for s in scenes]
+
+
+def _things(found: Found) -> Found:
+    keep = found.labels < len(THINGS)
+    return Found(found.labels[keep], found.scores[keep], found.boxes_xyxy[keep])

@@ -1,0 +1,123 @@
+"""Training on photos: classifiers, and detectors on scenes composed of them."""
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from playground.datasets import everyday
+from playground.datasets.everyday import Photos
+from playground.datasets.scenes import Scene, SceneMaker
+from playground.training import recipes
+from playground.training.classify import Classification
+from playground.training.loop import TrainingError, train
+from playground.training.phases import PhasedTraining
+from playground.training.publish import load_weights, measure_classifier, measure_detector, publish
+from playground.training.recipe import ClassifierRecipe, DetectorRecipe, Recipe
+from playground.training.session import Outcome, Session, say
+from playground.training.teacher import kept_answers
+
+VALIDATION_SCENES, HELD_OUT_SCENES = 1500, 500
+
+
+class PhotoSession(Session):
+    """Everyday's photos, read once."""
+
+    needs = " --data FOLDER"
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        super().__init__(options)
+        if options.data is None:
+            raise ValueError("This recipe learns from photos; give --data a folder with them.")
+        self.folder = options.data
+        self.photos = everyday.load(self.folder, "train", self.cache)
+        self.trained_on, self.held_out = everyday.split_held_out(self.photos, recipes.COMMON_HELD_OUT, 0)
+
+    def learn(self, recipe: Recipe, minutes: float | None, resume: bool) -> Outcome:
+        """Train the recipe to the end of its time."""
+        if isinstance(recipe, DetectorRecipe):
+            maker = SceneMaker(self.photos, self.trained_on, recipe.names)
+            held_out = self.scenes(recipe, self.photos, self.held_out, 300, seed=1)
+            phases = PhasedTraining(recipe, maker, held_out, self.cache, self.device, say)
+            return phases.run(self.starting_state(recipe), minutes, resume)
+        assert isinstance(recipe, ClassifierRecipe)
+        task = Classification(
+            self.photos,
+            self.trained_on,
+            self.held_out,
+            lambda size: recipes.build(recipe, size),
+            recipes.fit,
+            recipe.augment,
+            recipe.smoothing,
+            self.device,
+            recipe.channels_last,
+            self.teaching(recipe),
+            recipe.trust,
+        )
+        file = self.cache / f"{recipe.name}.state.safetensors"
+        settings = replace(recipe.settings(minutes, self.device), enter=self.enter)
+        run = train(task, settings, file, resume, say, self.earlier(recipe))
+        return Outcome(run.ema.state_dict(), run.minutes, run.seen, run.step)
+
+    def teaching(self, recipe: ClassifierRecipe) -> np.ndarray | None:
+        """The teacher's answers on all training photos, when the recipe has a teacher."""
+        if not recipe.teacher:
+            return None
+        teacher = recipes.find(recipe.teacher)
+        path = self.place(teacher) / "model.safetensors"
+        if not path.exists():
+            raise TrainingError(f"{recipe.name} learns from {teacher.name}, which is not there; train that first.")
+        model = load_weights(teacher, path, self.device)
+        return kept_answers(model, path, self.photos.images, teacher.size, self.cache, self.device)
+
+    def starting_state(self, recipe: DetectorRecipe) -> dict[str, Tensor]:
+        """A fresh detector with the trained weights of its backbone, which is trained first when it is not there."""
+        other = recipes.find(recipe.backbone)
+        path = self.place(other) / "model.safetensors"
+        if not path.exists():
+            say(f"{recipe.name} starts from {other.name}, which is not there yet: training that first")
+            self.run(other, None, True, False)
+        torch.manual_seed(recipe.seed)
+        return recipes.backbone_state(load_weights(other, path).state_dict(), recipes.build(recipe, recipe.size))
+
+    def scenes(self, recipe: DetectorRecipe, photos: Photos, indices: np.ndarray, count: int, seed: int) -> list[Scene]:
+        """A fixed set of scenes from the photos at these indices."""
+        maker, rng = SceneMaker(photos, indices, recipe.names), np.random.default_rng(seed)
+        return [maker.compose(rng, recipe.size) for _ in range(count)]
+
+    def measure(self, recipe: Recipe, model: nn.Module, facts: dict[str, Any]) -> None:
+        """Measure on the validation part; write the card when the recipe is bundled."""
+        validation = everyday.load(self.folder, "val", self.cache)
+        temperature, classes = 1.0, self.photos.classes
+        if isinstance(recipe, DetectorRecipe):
+            held = self.scenes(recipe, self.photos, self.held_out, HELD_OUT_SCENES, seed=2)
+            everything = np.arange(len(validation))
+            shown = self.scenes(recipe, validation, everything, VALIDATION_SCENES, seed=3)
+            metrics, unsure, each = measure_detector(recipe, model, held, shown, self.device)
+            classes = recipe.names
+        else:
+            assert isinstance(recipe, ClassifierRecipe)
+            metrics, temperature, unsure, each = measure_classifier(
+                recipe, model, self.photos, self.held_out, validation, self.device
+            )
+        for name, value in metrics.items():
+            say(f"{name}: {value:.2f} %")
+        if recipe.bundled:
+            card = publish(recipe, self.place(recipe), metrics, each, classes, temperature, unsure, facts)
+            say(f"wrote {card.name}: {card.parameters:,} parameters, {(card.size_bytes or 0) / 1e6:.1f} MB")
+
+    def origin(self, recipe: Recipe) -> dict[str, Any]:
+        """Which photos, and what the network leant on."""
+        pictures = "scenes composed of photos from" if isinstance(recipe, DetectorRecipe) else "photos from"
+        facts = {
+            "data": f"{pictures} Everyday, {len(self.trained_on):,} in training, {len(self.held_out):,} held out",
+            "origin": "Tiny-ImageNet-200, 123 of its classes folded into 80",
+        }
+        if isinstance(recipe, ClassifierRecipe) and recipe.teacher:
+            facts["teacher"] = f"{recipe.teacher}, its answers weighing {recipe.trust:g} in the targets"
+        if isinstance(recipe, DetectorRecipe):
+            facts["backbone"] = f"started from {recipe.backbone}, trained on the same photos"
+        return facts

@@ -1,0 +1,125 @@
+"""What a recipe states: one frozen dataclass for each kind of network. Times are minutes of wall clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
+
+from playground.datasets import shapes
+from playground.models.card import Family, Task
+from playground.training.classify import Augment
+from playground.training.loop import Settings, Stage
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What every recipe states. `options` are the constructor's arguments at the final size, as the card lists them."""
+
+    task: ClassVar[Task]
+    name: str
+    title: str
+    family: Family
+    architecture: str
+    options: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+    minutes: float
+    lr: float
+    paper: str
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    ema: float = 0.998
+    seed: int = 0
+    channels_last: bool = False
+    bundled: bool = True
+
+    @property
+    def labels(self) -> str | tuple[str, ...]:
+        """The card's labels: the name of a label set, or the labels themselves."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        """Pixels a side of the finished model's input."""
+        return self.stages[-1].size
+
+    def settings(self, minutes: float | None, device: str) -> Settings:
+        """The loop's settings for a budget; half precision (bf16) wherever it runs."""
+        return Settings(
+            minutes=minutes or self.minutes,
+            stages=self.stages,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            clip=self.clip,
+            ema=self.ema,
+            seed=self.seed,
+            device=device,
+            channels_last=self.channels_last,
+        )
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe(Recipe):
+    """A classifier of the 80 everyday classes. `teacher` names the checkpoint whose answers weigh `trust` in its
+    targets, beside the labels (DeiT's soft distillation, with answers computed once on the whole photos)."""
+
+    task: ClassVar[Task] = "classification"
+    augment: Augment = field(default_factory=Augment)
+    smoothing: float = 0.05
+    teacher: str = ""
+    trust: float = 0.5
+
+    @property
+    def labels(self) -> str | tuple[str, ...]:
+        return "everyday-80"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a detector's training: "whole" trains everything on fresh scenes, "frozen" all but the backbone.
+
+    `share` of the recipe's minutes; `scenes` are stored for a frozen phase.
+    """
+
+    kind: Literal["whole", "frozen"]
+    share: float
+    stages: tuple[Stage, ...]
+    lr: float
+    groups: int
+    scenes: int = 0
+
+
+@dataclass(frozen=True)
+class DetectorRecipe(Recipe):
+    """A detector of the objects called `names`, on scenes; `backbone` names the recipe whose weights it starts from."""
+
+    task: ClassVar[Task] = "detection"
+    names: tuple[str, ...] = ()
+    backbone: str = "everyday-resnet"
+    phases: tuple[Phase, ...] = ()
+    backbone_factor: float = 0.3
+
+    @property
+    def labels(self) -> str | tuple[str, ...]:
+        return self.names
+
+    def phase_settings(self, phase: Phase, minutes: float | None, device: str) -> Settings:
+        """The loop's settings for one phase of a budget."""
+        whole = self.settings(minutes, device)
+        return replace(whole, minutes=whole.minutes * phase.share, stages=phase.stages, lr=phase.lr)
+
+
+@dataclass(frozen=True)
+class ShapesRecipe(Recipe):
+    """A panoptic detector of the drawn world (`datasets.shapes`), from nothing and without data.
+
+    `groups` of queries while training, each step drawing the masks of `masks` queries; scenes have up to `things`
+    things.
+    """
+
+    task: ClassVar[Task] = "panoptic"
+    groups: int = 4
+    masks: int = 16
+    things: int = 5
+
+    @property
+    def labels(self) -> str | tuple[str, ...]:
+        return shapes.NAMES

@@ -1,0 +1,123 @@
+"""One call of the training command, whatever is trained: learn, keep the weights, measure, write card and README."""
+
+import argparse
+import os
+import platform
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from playground.models.card import Card
+from playground.training.loop import TrainingError
+from playground.training.publish import load_weights, write_weights
+from playground.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to: weights as the checkpoint keeps them, minutes, pictures seen and steps."""
+
+    state: dict[str, Tensor]
+    minutes: float
+    seen: int
+    steps: int
+
+
+class Session(ABC):
+    """What the sessions share: where results lie, the order of things, and the facts of the making."""
+
+    needs = ""  # what the command must be given, as a card repeats it
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.cache: Path = options.cache
+        self.out: Path = options.out
+        self.device: str = options.device
+        self.note: str = options.note
+        self.enter: float = options.enter
+
+    @abstractmethod
+    def learn(self, recipe: Recipe, minutes: float | None, resume: bool) -> Outcome:
+        """Train the recipe to the end of its time."""
+
+    @abstractmethod
+    def measure(self, recipe: Recipe, model: nn.Module, facts: dict[str, Any]) -> None:
+        """Measure on pictures that training never saw; write the card when the recipe is bundled."""
+
+    @abstractmethod
+    def origin(self, recipe: Recipe) -> dict[str, Any]:
+        """What the card says about the pictures."""
+
+    def place(self, recipe: Recipe) -> Path:
+        """The folder of a recipe's result: a checkpoint, or the cache for networks that only serve others."""
+        return (self.out if recipe.bundled else self.cache) / recipe.name
+
+    def run(self, recipe: Recipe, minutes: float | None, resume: bool, measure: bool) -> None:
+        """Train (unless only measuring), then measure and write card and README."""
+        weights = self.place(recipe) / "model.safetensors"
+        if not measure:
+            outcome = self.learn(recipe, minutes, resume)
+            write_weights(weights, outcome.state)
+            facts = self.facts(recipe, outcome)
+        else:
+            facts = self.known_facts(recipe) | ({"note": self.note} if self.note else {})
+        self.measure(recipe, load_weights(recipe, weights, self.device), facts)
+
+    def earlier(self, recipe: Recipe) -> dict[str, Tensor] | None:
+        """The weights of the checkpoint that is there, when training enters its schedule on the way."""
+        if not self.enter:
+            return None
+        path = self.place(recipe) / "model.safetensors"
+        if not path.exists():
+            raise TrainingError(f"{recipe.name} has no checkpoint to start from; leave out --enter.")
+        return load_weights(recipe, path).state_dict()
+
+    def facts(self, recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
+        """What the card says about the making."""
+        hardware = f"{torch.get_num_threads()} thread(s) of {processor()}, shared with other work"
+        if self.device != "cpu":
+            hardware = torch.cuda.get_device_name() if self.device.startswith("cuda") else self.device
+        before = self.known_facts(recipe) if self.enter else {}
+        facts: dict[str, Any] = {
+            **self.origin(recipe),
+            "seed": recipe.seed,
+            "hardware": hardware,
+            "minutes": round(outcome.minutes + before.get("minutes", 0), 1),
+            "pictures seen": outcome.seen + before.get("pictures seen", 0),
+            "steps": outcome.steps + before.get("steps", 0),
+            "command": self.said(recipe, outcome, before),
+            "torch": torch.__version__.split("+")[0],
+        }
+        if note := self.note or before.get("note"):
+            facts["note"] = note
+        return facts
+
+    def said(self, recipe: Recipe, outcome: Outcome, before: dict[str, Any]) -> str:
+        """The command, or the commands one after the other, that made the checkpoint."""
+        minutes = outcome.minutes / (1 - self.enter)
+        said = f"python -m playground.training {recipe.name}{self.needs} --minutes {minutes:.0f}"
+        return f"{before['command']}; {said} --enter {self.enter:g}" if before else said
+
+    def known_facts(self, recipe: Recipe) -> dict[str, Any]:
+        """The facts of the card that is there."""
+        try:
+            return dict(Card.from_json((self.place(recipe) / "card.json").read_text(encoding="utf-8")).training)
+        except OSError as error:
+            raise TrainingError(f"{recipe.name} has no card yet; train it first.") from error
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or f"a processor with {os.cpu_count()} cores"
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)
