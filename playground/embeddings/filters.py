@@ -6,7 +6,7 @@ from playground import checks
 from playground.embeddings.projection import fit
 from playground.parts import Parts
 
-GREY = 127.5  # the colour of a weight of 0
+GREY = 128  # the colour of a weight of 0
 ROBUST = 99.5  # percentile of the sizes of all weights that takes the whole scale
 
 
@@ -44,4 +44,4 @@ def _colour(parts: Parts) -> np.ndarray:
 
 def _shown(values: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
     scale = np.where(np.asarray(scale) > 0, scale, 1.0)
-    return np.rint(GREY + GREY * (values / scale).clip(-1.0, 1.0)).astype(np.uint8)
+    return np.rint(GREY + (255 - GREY) * (values / scale).clip(-1.0, 1.0)).astype(np.uint8)

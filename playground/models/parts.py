@@ -16,7 +16,7 @@ from playground.models.preprocess import preprocess_of
 from playground.models.vit import prefix_names
 from playground.parts import Axis, Parts, Places, RelativeTable, Stage, Stem
 
-NONE = "This model has no position embedding: what it knows of places comes from its convolutions and their edges."
+NONE = "No table, rotation or bias of positions: what this model knows of places comes from convolutions and edges."
 TABLE = "A learned table: one row for every place of the grid, added to the patch embedding."
 SINE = "Sines and cosines of row and column, never trained, added to queries and keys in every layer."
 ROPE = "Rotary: queries and keys are turned by an angle that depends on row and column, in every layer."
@@ -41,28 +41,22 @@ def parts_of(model: Any, card: Card) -> Parts:
 def _general(model: Any, size: tuple[int, int]) -> tuple[Stem, tuple[Places, ...]]:
     """Read a vision transformer, or any other network of timm."""
     patches = getattr(model, "patch_embed", None)
-    conv = getattr(patches, "proj", None)
-    if not isinstance(conv, nn.Conv2d) or not hasattr(model, "blocks"):
-        stages = _stages(getattr(model, "feature_info", ()))
-        return _stem(_first(model), size, stages), tuple(_relative_places(model))
-    count = int(getattr(model, "num_prefix_tokens", 0))
-    named = prefix_names(model) if hasattr(model, "global_pool") and count else ()
-    grid = tuple(-(-n // s) for n, s in zip(size, conv.stride, strict=True))
-    assert len(grid) == 2
-    stem = _stem(conv, size, prefix=named, row=ROW)
+    first = _first(model)
+    cuts = getattr(patches, "proj", None) is first and hasattr(model, "blocks")
+    named = prefix_names(model) if int(getattr(model, "num_prefix_tokens", 0)) else ()
+    stages = () if cuts else _stages(getattr(model, "feature_info", ()), first)
+    stem = _stem(first, size, stages, named, ROW if cuts or named else "")
     rope = getattr(model, "rope", None)
-    return stem, (
-        *_table(model, grid, named),
-        *(_rope(rope, grid) if rope is not None else ()),
-        *_relative_places(model),
-    )
+    grid = tuple(getattr(patches, "grid_size", None) or stem.grid(size))
+    turned = _rope(rope, grid) if rope is not None else ()
+    return stem, (*_table(model, grid, named), *turned, *_relative_places(model))
 
 
 def _coatnet(model: Any, size: tuple[int, int]) -> tuple[Stem, tuple[Places, ...]]:
     second = model.stem.conv2
     stages = (
         Stage("second convolution", second.out_channels, 2, _convolution(second)),
-        *_stages(model.feature_info[1:]),
+        *_stages(model.feature_info[1:], second),
     )
     row = "In the stages with attention the grid is read row by row as one row of tokens."
     return _stem(model.stem.conv1, size, stages, row=row), tuple(_relative_places(model))
@@ -105,14 +99,15 @@ def _detr(model: DETR, size: tuple[int, int]) -> tuple[Stem, tuple[Places, ...]]
     reduction = int(levels[-1]["reduction"])
     width = model.input_proj.out_channels
     said = f"A 1 × 1 convolution brings {model.input_proj.in_channels} channels to the transformer's {width}."
-    stages = (*_stages(levels), Stage("projection", width, reduction, said))
+    first = _first(model.backbone)
+    stages = (*_stages(levels, first), Stage("projection", width, reduction, said))
     grid = (-(-size[0] // reduction), -(-size[1] // reduction))
 
     def at(grid: tuple[int, int]) -> np.ndarray:
         inside = torch.zeros((1, *grid), dtype=torch.bool)
         return _numpy(sine_positions(inside, width)[0].flatten(0, 1))  # [N, D]
 
-    stem = _stem(_first(model.backbone), size, stages, row=ROW)
+    stem = _stem(first, size, stages, row=ROW)
     return stem, (Places("sine", SINE, grid, at(grid), at=at),)
 
 
@@ -149,14 +144,17 @@ def _padding(conv: nn.Conv2d, size: tuple[int, int]) -> tuple[int, int, int, int
     return rows, rows, cols, cols
 
 
-def _stages(levels: Any) -> tuple[Stage, ...]:
-    """Return what timm says of a network's levels, from the first that is coarser than the stem or wider."""
+def _stages(levels: Any, first: Any) -> tuple[Stage, ...]:
+    """Return those of timm's levels that are wider or coarser than the one before; `first` reads the pixels."""
     dicts = levels.get_dicts() if hasattr(levels, "get_dicts") else levels
-    found = []
-    for i, level in enumerate(dicts):
+    found: list[Stage] = []
+    before = first.out_channels, first.stride[0]
+    for level in dicts:
         channels, reduction = int(level["num_chs"]), int(level["reduction"])
-        said = f"{channels} channels on a grid {reduction} times coarser than the picture."
-        found.append(Stage(f"stage {i + 1}", channels, reduction, said))
+        if (channels, reduction) != before:
+            said = f"{channels} channels on a grid {reduction} times coarser than the picture."
+            found.append(Stage(f"stage {len(found) + 1}", channels, reduction, said))
+        before = channels, reduction
     return tuple(found)
 
 
@@ -168,14 +166,12 @@ def _convolution(conv: Any) -> str:
 
 def _table(model: Any, grid: tuple[int, int], prefix: tuple[str, ...]) -> Iterator[Places]:
     table = getattr(model, "pos_embed", None)
-    if not isinstance(table, Tensor):
+    if not isinstance(table, Tensor) or table.dim() < 3:
         return
     values = _numpy(table).reshape(-1, table.shape[-1])  # [p + N, D]
-    grid = (
-        (table.shape[1], table.shape[2]) if table.dim() == 4 else tuple(getattr(model.patch_embed, "grid_size", grid))
-    )
+    grid = (table.shape[1], table.shape[2]) if table.dim() == 4 else grid
     extra = len(values) - grid[0] * grid[1]
-    if extra < 0:
+    if not 0 <= extra <= len(prefix):
         return
     yield Places("table", TABLE, grid, values[extra:], prefix[:extra], values[:extra])
 
@@ -212,6 +208,10 @@ def _relative(model: nn.Module) -> Iterator[RelativeTable]:
             image = table if table.dim() == 3 else table[: rows * cols].T.reshape(-1, rows, cols)
         elif hasattr(module, "rel_coords_log") and hasattr(module, "bias_act"):
             image = module.bias_act(module.mlp(module.rel_coords_log).permute(2, 0, 1)) * (module.bias_gain or 1)
+        elif isinstance(getattr(module, "rel_pos_h", None), Tensor):  # SAM: queries meet a vector for every distance
+            yield RelativeTable(f"{_named(path)}, height", _numpy(module.rel_pos_h).T[:, :, None], "height", "channel")
+            yield RelativeTable(f"{_named(path)}, width", _numpy(module.rel_pos_w).T[:, None, :], "width", "channel")
+            continue
         else:
             continue
         yield RelativeTable(_named(path), _numpy(image))

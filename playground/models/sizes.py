@@ -101,7 +101,7 @@ def _reductions(model: Any, card: Card) -> tuple[int, int]:
 def _resampled(name: str, value: Tensor, wanted: Tensor | None, model: Any, other: Any) -> Tensor:
     if wanted is None or value.shape == wanted.shape:
         return value
-    if name == "pos_embed" and value.dim() == 3:
+    if name == "pos_embed" and value.dim() == 3 and hasattr(model.patch_embed, "grid_size"):
         old, new = model.patch_embed.grid_size, other.patch_embed.grid_size
         prefix = value.shape[1] - old[0] * old[1]
         return resample_abs_pos_embed(value, list(new), list(old), num_prefix_tokens=prefix)
