@@ -51,7 +51,8 @@ MAY_IMPORT = {  # room: the rooms it may import
     "components": {"image", "texts", "figures"},
     "tabs": {
         *("api", "checks", "components", "embeddings", "explanations", "export", "figures", "image", "inference"),
-        *("architecture", "comparison", "disturb", "maps", "models", "report", "samples", "texts", "trace"),
+        *("architecture", "comparison", "disturb", "evaluation", "maps", "models", "report", "samples", "texts"),
+        "trace",
     },
     "ui": {"components", "inference", "models", "tabs", "texts"},
     "launch": {"components", "image", "tabs", "texts", "ui", "web"},
