@@ -13,14 +13,15 @@ from playground.image import Preprocess
 
 Family = Literal["vit", "coatnet", "axial", "detr", "timm"]
 Task = Literal["classification", "detection", "panoptic", "features"]
-Source = Literal["bundled", "hub", "local"]
+Source = Literal["bundled", "hub", "local", "untrained"]
 
 LABEL_SETS = ("everyday-80", "imagenet-1k", "imagenet-12k", "imagenet-21k", "coco", "coco-panoptic", "none")
 MAX_JSON = 1_000_000  # characters; a card with 21,000 labels of its own still fits
 
 Record = TypeVar("Record")
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,95})?")
+UNTRAINED, HF_HUB = "untrained:", "hf-hub:"  # what the names of such cards begin with
+NAME = re.compile(rf"({UNTRAINED})?({HF_HUB})?[A-Za-z0-9][A-Za-z0-9_.-]{{0,95}}(/[A-Za-z0-9][A-Za-z0-9_.-]{{0,95}})?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -166,7 +167,10 @@ def _check_together(card: Card) -> None:
     if card.source == "bundled":
         for name in ("sha256", "size_bytes", "parameters", "metrics", "training", "preprocess"):
             _need(bool(getattr(card, name)), "card", name, "filled in for a bundled model")
-        _need("/" not in card.name, "card", "name", "a plain folder name for a bundled model")
+        plain = "/" not in card.name and ":" not in card.name
+        _need(plain, "card", "name", "a plain folder name for a bundled model")
+    marked = card.name.startswith(UNTRAINED)
+    _need(marked == (card.source == "untrained"), "card", "name", f"'{UNTRAINED}NAME' for random weights and no others")
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -1,27 +1,30 @@
 """Every model that can be asked by name: bundled checkpoints, the Hub cards listed here, and timm's own registry."""
 
 import difflib
-import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import timm
-from timm.models import is_model_in_modules
 
 from playground.image import Preprocess
-from playground.models.card import Card, CardError, Family, Metric
+from playground.models.any_name import (
+    LICENSE_NOTES,
+    family_of_architecture,
+    from_repository,
+    from_timm,
+    is_repository,
+    untrained,
+    untrained_architecture,
+)
+from playground.models.card import HF_HUB, UNTRAINED, Card, CardError, Metric
 from playground.models.labels import IMAGENET_EDITIONS
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 MAX_ECHO = 64  # letters of a foreign name that an error repeats
+MAX_NAME = 256
+MOST_FOUND = 50
 HOW_TO_LIST = "`python -m playground models` lists them all."
-
-TIMM_ID = re.compile(r"(?:timm/)?(?P<architecture>[a-z0-9_]{3,80})(?:\.(?P<tag>[a-z0-9_]{1,80}))?", re.ASCII)
-VIT_MODULES = ("vision_transformer", "deit", "eva")
-LICENSE_NOTES = {
-    "dinov3-license": "Meta's DINOv3 licence: read it before use; the Hub may ask you to accept it first.",
-    "cc-by-nc-4.0": "For non-commercial use only.",
-}
 
 AUGREG = "https://arxiv.org/abs/2106.10270"
 DEIT = "https://arxiv.org/abs/2012.12877"
@@ -41,7 +44,7 @@ def _timm(name: str, title: str, architecture: str, parameters: int, metric: Met
     return Card(
         name=name,
         title=title,
-        family=_family(architecture),
+        family=family_of_architecture(architecture),
         task="classification" if classifies else "features",
         architecture=architecture,
         labels="imagenet-1k" if classifies else "none",
@@ -97,14 +100,6 @@ def _detr(size: str, title: str, parameters: int, value: float, revision: str | 
         ),
         paper=DETR,
     )
-
-
-def _family(architecture: str) -> Family:
-    """Which of our family files reads this timm architecture."""
-    plain = architecture.split(".")[0]
-    if plain.startswith(("coatnet", "coatnext")):
-        return "coatnet"
-    return "vit" if is_model_in_modules(plain, VIT_MODULES) else "timm"
 
 
 HUB: tuple[Card, ...] = (
@@ -174,11 +169,17 @@ def names() -> tuple[str, ...]:
 def find(name: object) -> Card:
     """Return the card with this name, or with this Hub id ("facebook/detr-resnet-50", "timm/ARCHITECTURE.TAG").
 
-    The text is only compared, never joined to a path. Anything else raises ValueError with one sentence.
+    "hf-hub:OWNER/NAME" is any Hub repository of a timm model, whose settings are read from the Hub when first asked
+    for; "untrained:NAME" any of these names, or any architecture of timm, with random weights. The text is never
+    joined to a path of this machine. Anything else raises ValueError with one sentence.
     """
     if not isinstance(name, str):
         raise CardError(f"The model must be given by its name, as text; {HOW_TO_LIST}")
-    text = name.strip() if len(name) <= 4 * MAX_ECHO else ""
+    text = name.strip() if len(name) <= MAX_NAME else ""
+    if text.startswith(UNTRAINED):
+        return _untrained(text.removeprefix(UNTRAINED))
+    if text.startswith(HF_HUB) and is_repository(text.removeprefix(HF_HUB)):
+        return from_repository(text.removeprefix(HF_HUB))
     shipped = _bundled()
     if text in shipped:
         found = shipped[text]
@@ -190,10 +191,23 @@ def find(name: object) -> Card:
     for card in HUB:
         if text in (card.name, card.repo):
             return card
-    from_timm = _from_timm(text)
-    if from_timm is None:
+    registered = from_timm(text)
+    if registered is None:
         raise CardError(_unknown(name))
-    return from_timm
+    return registered
+
+
+def search(text: object, most: int = MOST_FOUND) -> tuple[str, ...]:
+    """Return up to `most` names for `find` that hold every word of the text, bundled models first.
+
+    All of timm's classification models are among them: with weights of the Hub, and after these as "untrained:NAME".
+    An empty text gives the models of the menus.
+    """
+    words = str(text).lower().replace("_", "-").split()[:8] if isinstance(text, str) else []
+    if not words:
+        return names()[:most]
+    found = (name for name, said in _searchable() if all(word in said for word in words))
+    return tuple(name for _, name in zip(range(most), found, strict=False))
 
 
 def local_card(path: str | Path, architecture: str, labels: tuple[str, ...] | None = None) -> Card:
@@ -241,32 +255,32 @@ def _bundled() -> dict[str, Card | CardError]:
     return found
 
 
-def _from_timm(text: str) -> Card | None:
-    """A card for any weights of timm's registry that are kept as timm/... on the Hub, or None."""
-    match = TIMM_ID.fullmatch(text)
-    if match is None or not timm.is_model(match["architecture"]):
-        return None
-    try:
-        config = timm.get_pretrained_cfg(text.removeprefix("timm/"), allow_unregistered=False)
-    except RuntimeError:  # the architecture exists, the tag does not
-        return None
-    if config is None or not str(config.hf_hub_id).startswith("timm/") or config.hf_hub_filename:
-        return None
-    architecture = f"{config.architecture}.{config.tag}" if config.tag else config.architecture
-    classes = IMAGENET_EDITIONS.get(config.num_classes)  # other counts are not classes but widths of an embedding
-    return Card(
-        name=f"timm/{architecture}",
-        title=architecture,
-        family=_family(config.architecture),
-        task="classification" if classes else "features",
-        architecture=architecture,
-        labels=classes or "none",
-        source="hub",
-        repo=config.hf_hub_id,
-        license=config.license or "unknown",
-        license_note=LICENSE_NOTES.get(config.license, ""),
-        paper=f"https://arxiv.org/abs/{config.paper_ids}" if isinstance(config.paper_ids, str) else "",
-    )
+def _untrained(text: str) -> Card:
+    """Return the card of random weights for an architecture of timm or for anything that `find` knows."""
+    found = untrained_architecture(text)
+    if found is not None:
+        return found
+    known = find(text)
+    if known.source == "untrained":
+        raise CardError(f"Write {UNTRAINED} once before the name of a model.")
+    return untrained(known)
+
+
+@cache
+def _searchable() -> tuple[tuple[str, str], ...]:
+    """Return every name that can be searched for, with what is searched in it: bundled, listed, timm's, untrained."""
+    listed = [(card.name, f"{card.name} {card.title} {card.architecture} {card.family}") for card in (*bundled(), *HUB)]
+    known = {card.architecture for card in HUB}
+    classifiers = [name for name in timm.list_models(pretrained=True) if name not in known and _classifies(name)]
+    kept = [f"timm/{name}" for name in classifiers if from_timm(name) is not None]
+    random = [UNTRAINED + name for name in timm.list_models() if _classifies(name)]
+    said = [*listed, *((name, name) for name in (*kept, *random))]
+    return tuple((name, text.lower().replace("_", "-")) for name, text in said)
+
+
+def _classifies(name: str) -> bool:
+    config = timm.get_pretrained_cfg(name)
+    return config is not None and config.num_classes in IMAGENET_EDITIONS
 
 
 def _unknown(name: str) -> str:

@@ -1,9 +1,23 @@
 """A copy of a model with its weights drawn anew, to see whether an explanation notices."""
 
 import copy
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
+
+_drawing = threading.Lock()  # torch has one source of random numbers for all threads
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Let random numbers begin at `seed` and be drawn by nobody else of ours; afterwards they go on as before."""
+    forked = [device] if device is not None and device.type == "cuda" else []
+    with _drawing, torch.random.fork_rng(forked):
+        torch.manual_seed(seed)
+        yield
 
 
 def randomised(model: nn.Module, share: float = 1.0, seed: int = 0) -> nn.Module:
@@ -17,8 +31,7 @@ def randomised(model: nn.Module, share: float = 1.0, seed: int = 0) -> nn.Module
     layers = [m for m in changed.modules() if any(True for _ in m.parameters(recurse=False))]
     count = max(1, round(share * len(layers)))
     device = next(changed.parameters()).device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
-        torch.manual_seed(seed)
+    with seeded(seed, device), torch.no_grad():
         for layer in layers[len(layers) - count :]:
             reset = getattr(layer, "reset_parameters", None)
             if callable(reset):

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from playground.models import catalogue, hub
 from playground.models.card import Card
 from playground.models.hub import Progress, WeightsError
+from playground.models.randomise import seeded
 
 State = dict[str, Tensor]
 # operations in place that only give a tensor other values
@@ -22,6 +23,7 @@ FILLS = frozenset(
     "add_ bernoulli_ clamp_ copy_ div_ erfinv_ exponential_ fill_ mul_ normal_ random_ sub_ uniform_ zero_".split()  # noqa: SIM905
 )
 
+SEED = 0  # of the weights of models that were never trained
 ALIGNMENT = 64  # bytes: where torch's own allocator puts tensors
 
 __all__ = ["WeightsError", "build_unfilled", "fetch", "fill", "load"]
@@ -42,6 +44,8 @@ def load(
     `build` constructs it, `rename` turns the file's tensor names into the model's. Names and shapes must match
     exactly and every value must be finite. Raises WeightsError with one sentence; a failed load leaves nothing behind.
     """
+    if card.source == "untrained":
+        return _drawn(card, build)
     state = _read(card, progress)
     if progress is not None:
         progress(1.0, f"Preparing {card.title}")
@@ -98,6 +102,15 @@ def fill(model: nn.Module, state: State, title: str = "this model") -> None:
     if not anything:
         _refuse(title, "all its matrices are zero")
     model.load_state_dict(ready, strict=True, assign=True)
+
+
+def _drawn(card: Card, build: Callable[[Card], nn.Module]) -> nn.Module:
+    """The model as it is before training, the same for everyone; a card's options may not be the architecture's."""
+    try:
+        with seeded(SEED):
+            return build(card).eval()
+    except Exception:
+        raise WeightsError(f"{card.title} cannot be built with its usual settings; choose another model.") from None
 
 
 def _read(card: Card, progress: Progress | None) -> State:
