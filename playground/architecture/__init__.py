@@ -1,0 +1,1 @@
+"""What a model is made of: stages, shapes, parameters, multiply-adds, receptive fields, and what they grow with."""
