@@ -1,7 +1,7 @@
 """A detector's training, phase after phase, each starting from the averaged weights of the one before."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -26,20 +26,26 @@ class PhasedTraining:
     cache: Path
     device: str
     say: Callable[[str], None]
+    enter: float = 0.0  # share of the whole schedule that training starts at
 
     def run(self, state: dict[str, Tensor], minutes: float | None, resume: bool) -> Outcome:
         """Go through the phases; with `resume`, finished ones are taken from their saved states."""
-        spent, seen, steps = 0.0, 0, 0
+        spent, seen, steps, before = 0.0, 0, 0, 0.0
         for number, phase in enumerate(self.recipe.phases, 1):
+            begun, before = before, before + phase.share
+            if before <= self.enter + 1e-9:
+                continue
             file = self.cache / f"{self.recipe.name}.{number}.state.safetensors"
-            settings = self.recipe.phase_settings(phase, minutes, self.device)
+            entered = max(0.0, (self.enter - begun) / phase.share)
+            settings = replace(self.recipe.phase_settings(phase, minutes, self.device), enter=entered)
             done = resume and saved_minutes(file) >= settings.minutes
             self.say(f"phase {number} of {len(self.recipe.phases)}: {phase.kind}" + (", done before" if done else ""))
             if not done:
                 train(self.task(phase, state), settings, file, resume, self.say)
             learned, facts = saved_state(file)
             state = state | learned  # a frozen phase leaves the backbone as it was
-            spent, seen, steps = spent + facts["elapsed"] / 60, seen + facts["seen"], steps + facts["step"]
+            spent += facts["elapsed"] / 60 - entered * settings.minutes
+            seen, steps = seen + facts["seen"], steps + facts["step"]
         return Outcome(recipes.with_groups(state, self.queries(1)), spent, seen, steps)
 
     def queries(self, groups: int) -> int:

@@ -41,8 +41,8 @@ class PhotoSession(Session):
         if isinstance(recipe, DetectorRecipe):
             maker = SceneMaker(self.photos, self.trained_on, recipe.names)
             held_out = self.scenes(recipe, self.photos, self.held_out, 300, seed=1)
-            phases = PhasedTraining(recipe, maker, held_out, self.cache, self.device, say)
-            return phases.run(self.starting_state(recipe), minutes, resume)
+            phases = PhasedTraining(recipe, maker, held_out, self.cache, self.device, say, self.enter)
+            return phases.run(self.earlier(recipe) or self.starting_state(recipe), minutes, resume)
         assert isinstance(recipe, ClassifierRecipe)
         task = Classification(
             self.photos,
