@@ -1,7 +1,7 @@
 """The one panel for picture and model that all tabs share."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -42,10 +42,18 @@ class Panel:
         tab.select(None, None, self.opened, js=f"() => '{key}'", api_visibility="private")
         return replace(self, key=key, tab=tab)
 
-    def when_open(self, run: Callable[..., Any], more: list[Any], outputs: list[Any], view: Any) -> None:
+    def when_open(
+        self,
+        run: Callable[..., Any],
+        more: list[Any],
+        outputs: list[Any],
+        view: Any,
+        also: Sequence[Callable[..., Any]] = (),
+    ) -> list[Any]:
         """Call run(picture, model, *more) when this tab is opened, and at changes as `when_asked` while it is open.
 
-        `run` may be a generator. It is to look itself whether what it shows is still what is asked.
+        `run` may be a generator. It is to look itself whether what it shows is still what is asked. Returns what can
+        be cancelled.
         """
         assert self.tab is not None
         key = self.key
@@ -58,8 +66,8 @@ class Panel:
                 yield from run(picture, model, *given)
 
         checked = steps_if_open if inspect.isgeneratorfunction(run) else if_open
-        self.when_asked(checked, [self.opened, *more], outputs, view)
-        self.tab.select(
+        changed = self.when_asked(checked, [self.opened, *more], outputs, view, also)
+        opened = self.tab.select(
             run,
             [self.picture, self.model, *more],
             outputs,
@@ -69,14 +77,23 @@ class Panel:
             concurrency_limit=1,
             api_visibility="private",
         )
+        return [*changed, opened]
 
-    def when_asked(self, run: Callable[..., Any], more: list[Any], outputs: list[Any], view: Any) -> None:
-        """Call run(picture, model, *more) at load and whenever the picture or the model becomes another.
+    def when_asked(
+        self,
+        run: Callable[..., Any],
+        more: list[Any],
+        outputs: list[Any],
+        view: Any,
+        also: Sequence[Callable[..., Any]] = (),
+    ) -> list[Any]:
+        """Call run(picture, model, *more) at load, whenever the picture or the model becomes another, and when told.
 
-        Progress is shown on `view`. All such calls share one place in the queue, for there is one device.
+        Progress is shown on `view`. All such calls share one place in the queue, for there is one device. `also` are
+        further events. Returns what can be cancelled.
         """
         inputs = [self.picture, self.model, *more]
-        for listen in self.changes:
+        return [
             listen(
                 run,
                 inputs,
@@ -87,6 +104,8 @@ class Panel:
                 concurrency_limit=1,
                 api_visibility="private",
             )
+            for listen in (*self.changes, *also)
+        ]
 
 
 def cards() -> list[Card]:
