@@ -39,7 +39,8 @@ KINDS = (
     ),
     Kind("relative", "attention", "yᵢ = Σⱼ softmaxⱼ(xᵢᵀxⱼ + wᵢ₋ⱼ) xⱼ", f"{COATNET}, equation 3", ARXIV + "2106.04803"),
     Kind(
-        "axial", "axial", "yₒ = Σₚ softmaxₚ(qₒᵀkₚ + qₒᵀr^q + kₚᵀr^k)(vₚ + r^v),  r at p − o,  p in the column, then in the row of o",
+        "axial", "axial",
+        "yₒ = Σₚ softmaxₚ(qₒᵀkₚ + qₒᵀr^q + kₚᵀr^k)(vₚ + r^v),  r at p − o,  p in the column, then in the row of o",
         f"{AXIAL}, equation 4", ARXIV + "2003.07853",
     ),
     Kind(
