@@ -41,13 +41,15 @@ def overlay(
     marked: XYXY | None = None,
     outlines: Sequence[Outline] = (),
     seen_xyxy: XYXY | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> go.Figure:
     """Draw values [rows, cols] over the encoded `picture` of an upload of (width, height) `size`.
 
     region_xyxy: where the grid lies, in pixels of the upload. marked: the chosen patch. seen_xyxy: what the model
-    saw of the upload; the rest is dimmed. A click gives the cell as [row, col] and its middle as x, y.
+    saw of the upload; the rest is dimmed. scale: the values at the two ends of the colours, where several pictures
+    share them. A click gives the cell as [row, col] and its middle as x, y.
     """
-    traces = [_heat(values, region_xyxy, signed, strength)]
+    traces = [_heat(values, region_xyxy, signed, strength, scale)]
     traces += [
         _line(outline.box_xyxy, "#FFFFFF", 1.5, plain(outline.name)) for outline in outlines if not outline.chosen
     ]
@@ -71,8 +73,10 @@ def nothing() -> Figure:
     return figure([], {"xaxis": {"visible": False}, "yaxis": {"visible": False}}, "", 10)
 
 
-def _heat(values: np.ndarray, region_xyxy: XYXY, signed: bool, strength: float) -> go.Heatmap:
-    low, high = limits(values, signed)
+def _heat(
+    values: np.ndarray, region_xyxy: XYXY, signed: bool, strength: float, scale: tuple[float, float] | None
+) -> go.Heatmap:
+    low, high = scale or limits(values, signed)
     fine = values.size > MOST_CELLS
     shown = thin(values, LONGEST) if fine else values
     drawn = levels(shown, low, high) if fine else shown.astype(np.float32)
