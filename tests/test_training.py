@@ -384,9 +384,13 @@ def test_phases_follow_each_other_and_finished_ones_are_not_repeated(tmp_path: P
     changed = {name for name, value in start.items() if not torch.equal(value, outcome.state[name])}
     assert {"class_embed.weight", "backbone.conv1.weight"} <= changed
     again = training.run(start, 0.05, True)
-    kinds = ("whole", "frozen")
-    assert told[-2:] == [f"phase {number} of 2: {kind}, done before" for number, kind in enumerate(kinds, 1)]
+    names = [f"phase {number} of {len(recipe.phases)}: {phase.kind}" for number, phase in enumerate(recipe.phases, 1)]
+    assert told[-len(names) :] == [f"{name}, done before" for name in names]
     assert all(torch.equal(again.state[name], outcome.state[name]) for name in again.state)
+    entered = dataclasses.replace(training, cache=tmp_path / "entered", enter=1 - recipe.phases[-1].share)
+    assert entered.run(start, 0.05, False).minutes > 0
+    assert told[-1] == names[-1]
+    assert [file.name for file in entered.cache.iterdir()] == [f"everyday-detr.{len(names)}.state.safetensors"]
 
 
 def test_queries_are_added_and_left_out_from_the_end() -> None:

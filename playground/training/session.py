@@ -84,7 +84,7 @@ class Session(ABC):
         facts: dict[str, Any] = {
             **self.origin(recipe),
             "seed": recipe.seed,
-            "hardware": "; ".join(dict.fromkeys([*before.get("hardware", "").split("; "), hardware])).removeprefix("; "),
+            "hardware": "; ".join(dict.fromkeys([*before.get("hardware", hardware).split("; "), hardware])),
             "minutes": round(outcome.minutes + before.get("minutes", 0), 1),
             "pictures seen": outcome.seen + before.get("pictures seen", 0),
             "steps": outcome.steps + before.get("steps", 0),
