@@ -5,6 +5,8 @@ answer = pg.predict("photo.jpg", "everyday-vit", top_k=5)
 answer.classes[0].label, answer.classes[0].score
 made = pg.explain("photo.jpg", "everyday-vit", "rollout", pg.Target(patch=(7, 7)))
 made.values  # float32 [rows, cols]
+tokens = pg.embed("photo.jpg", "everyday-vit", layer=-1)
+tokens.values  # float32 [rows * cols, D]
 """
 
 from dataclasses import asdict
@@ -14,13 +16,14 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from playground import checks, image, inference
+from playground.embeddings.tokens import GridTokens, grid_tokens
 from playground.explanations import Target
 from playground.maps import explained as explain
 from playground.models import catalogue
 from playground.models.card import Card
 from playground.trace import Prediction
 
-__all__ = ["MOST_CLASSES", "Target", "as_json", "cards", "explain", "predict"]
+__all__ = ["MOST_CLASSES", "Target", "as_json", "cards", "embed", "explain", "predict"]
 
 MOST_CLASSES = 1000
 
@@ -42,6 +45,15 @@ def predict(
     top_k = checks.whole(top_k, "top_k", 1, MOST_CLASSES)
     threshold = checks.share(threshold, "threshold")
     return inference.predict(image.read(picture), catalogue.find(model), top_k, threshold)
+
+
+def embed(picture: str | Path | bytes | BinaryIO | Image.Image, model: str, layer: int = -1) -> GridTokens:
+    """Return the tokens of one picture after one layer of a model: `values` float32 [rows * cols, D] on their `grid`.
+
+    `picture` and `model` as in `predict`; `layer` counts the steps whose tokens lie on the picture from 0, -1 is the
+    last. Class and register tokens stand apart in `prefix_values`. Raises ValueError with one sentence.
+    """
+    return grid_tokens(inference.trace(image.read(picture), catalogue.find(model)), layer)
 
 
 def as_json(prediction: Prediction) -> dict[str, Any]:

@@ -28,6 +28,7 @@ MAY_IMPORT = {  # room: the rooms it may import
     "inference": {"models", "image", "trace", "record", "parts", "checks", "kept"},
     "explanations": {"image", "trace", "record", "checks", "cka"},
     "embeddings": {"image", "trace", "record", "checks", "cka", "parts"},
+    "export_tokens": {"embeddings", "figures", "image", "models"},
     "export": {"explanations", "figures", "image", "models"},
     "maps": {"explanations", "image", "inference", "models", "trace"},
     "datasets": {"checks", "image"},
@@ -46,11 +47,12 @@ MAY_IMPORT = {  # room: the rooms it may import
     },
     "commands": {
         *("api", "architecture", "checks", "comparison", "datasets", "embeddings", "evaluation", "explanations"),
-        *("export", "image", "inference", "maps", "models", "report", "texts", "trace", "training"),
+        *("export", "export_tokens", "image", "inference", "maps", "models", "report", "texts", "trace", "training"),
     },
     "components": {"image", "texts", "figures"},
     "tabs": {
-        *("api", "checks", "components", "embeddings", "explanations", "export", "figures", "image", "inference"),
+        *("api", "checks", "components", "embeddings", "explanations", "export", "export_tokens", "figures"),
+        *("image", "inference"),
         *("architecture", "comparison", "disturb", "evaluation", "maps", "models", "report", "samples", "texts"),
         "trace",
     },

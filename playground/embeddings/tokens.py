@@ -12,7 +12,8 @@ from playground.trace import Tokens, Trace
 class GridTokens:
     """The tokens after one step of a model: `values` float32 [rows * cols, D] row by row on `grid` (rows, cols).
 
-    `prefix` names the tokens before them (class, registers), `prefix_values` is [p, D].
+    `prefix` names the tokens before them (class, registers), `prefix_values` is [p, D]; `layer` counts the steps
+    from 0.
     """
 
     name: str
@@ -20,6 +21,7 @@ class GridTokens:
     values: np.ndarray
     prefix: tuple[str, ...]
     prefix_values: np.ndarray
+    layer: int = 0
 
     def place(self, row: int, col: int) -> int:
         """Return the index of a patch in `values`; raises ValueError outside the grid."""
@@ -38,11 +40,12 @@ def grid_tokens(trace: Trace, layer: int = -1) -> GridTokens:
     Raises ValueError for a layer out of range and for a model whose tokens have no place on the picture.
     """
     found = _on_grid(trace)
-    tokens = found[checks.whole(layer, "layer", -len(found), len(found) - 1)]
+    layer = checks.whole(layer, "layer", -len(found), len(found) - 1) % len(found)
+    tokens = found[layer]
     grid, prefix = tokens.sequence.grid, tokens.sequence.prefix
     assert grid is not None
     values = tokens.values.detach().float().numpy()  # [p + N, D]
-    return GridTokens(tokens.name, grid, values[len(prefix) :], prefix, values[: len(prefix)])
+    return GridTokens(tokens.name, grid, values[len(prefix) :], prefix, values[: len(prefix)], layer)
 
 
 def _on_grid(trace: Trace) -> tuple[Tokens, ...]:
