@@ -10,7 +10,7 @@ import standin
 import torch
 from torch import Tensor
 
-from playground.models.attention import MultiheadAttention, group_mask, key_mask
+from playground.models.attention import MultiheadAttention, key_mask
 from playground.models.detr import DETR, detect, rename, sine_positions
 from playground.models.detr_panoptic import BoxAttention
 from playground.record import record
@@ -297,7 +297,6 @@ def test_query_groups_are_answered_apart_in_training_and_the_first_alone_in_eval
     torch.testing.assert_close(trained[:, :9], alone, rtol=1e-4, atol=1e-5)
     model.query_embed.weight[9:] += 1  # the other groups may not be heard in the first
     torch.testing.assert_close(model(pixels)["logits"][:, :9], alone, rtol=1e-4, atol=1e-5)
-    assert group_mask(2, 2)[0, 0].tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
 
 
 def test_training_mode_learns_in_every_parameter() -> None:

@@ -28,7 +28,7 @@ class MultiheadAttention(nn.Module):
         """Return [B, T, D] for query [B, T, D], key and value [B, S, D].
 
         `allowed` is boolean and broadcasts to [B, heads, T, S]: True where a query may look at a key
-        (`key_mask` and `group_mask` make such masks); None lets every query look everywhere.
+        (`key_mask` makes such a mask); None lets every query look everywhere.
         """
         weight_q, weight_k, weight_v = self.in_proj_weight.chunk(3)
         bias_q, bias_k, bias_v = self.in_proj_bias.chunk(3)
@@ -46,9 +46,3 @@ class MultiheadAttention(nn.Module):
 def key_mask(padding: Tensor | None) -> Tensor | None:
     """Turn padding [B, S] (True: a key is only padding) into a mask [B, 1, 1, S] of allowed keys; None stays None."""
     return None if padding is None else ~padding[:, None, None, :]
-
-
-def group_mask(groups: int, size: int, device: torch.device | None = None) -> Tensor:
-    """Return the mask [1, 1, groups * size, groups * size] that lets each query look at its own group only."""
-    group = torch.arange(groups, device=device).repeat_interleave(size)
-    return (group[:, None] == group[None, :])[None, None]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from playground.models.attention import MultiheadAttention, group_mask, key_mask
+from playground.models.attention import MultiheadAttention, key_mask
 from playground.models.detr_keys import rename
 from playground.models.detr_panoptic import BoxAttention, MaskHead, PanopticSegment, confident, panoptic
 
@@ -103,11 +103,16 @@ class DecoderLayer(nn.Module):
         memory: Tensor,
         position: Tensor,
         allowed: Tensor | None,
-        allowed_queries: Tensor | None,
+        groups: int = 1,
     ) -> Tensor:
-        """Return [B, Q, D] for query states x [B, Q, D] and memory [B, HW, D]; the masks are of the two attentions."""
-        where = x + query_position  # [B, Q, D]
-        x = self.norm1(x + self.dropout(self.self_attn(where, where, x, allowed_queries)))
+        """Return [B, groups*Q, D] for query states x [B, groups*Q, D] and memory [B, HW, D].
+
+        The queries of a group talk to each other alone; `allowed` is the mask over the memory.
+        """
+        apart = x.unflatten(1, (groups, -1)).flatten(0, 1)  # [B*groups, Q, D]
+        where = (x + query_position).unflatten(1, (groups, -1)).flatten(0, 1)  # [B*groups, Q, D]
+        heard = self.self_attn(where, where, apart).unflatten(0, (-1, groups)).flatten(1, 2)  # [B, groups*Q, D]
+        x = self.norm1(x + self.dropout(heard))
         seen = self.multihead_attn(x + query_position, memory + position, memory, allowed)  # [B, Q, D]
         x = self.norm2(x + self.dropout(seen))
         hidden = self.dropout(F.relu(self.linear1(x)))  # [B, Q, ffn]
@@ -143,7 +148,7 @@ class Transformer(nn.Module):
                 nn.init.xavier_uniform_(weight)
 
     def forward(
-        self, x: Tensor, position: Tensor, padding: Tensor | None, queries: Tensor, allowed_queries: Tensor | None
+        self, x: Tensor, position: Tensor, padding: Tensor | None, queries: Tensor, groups: int = 1
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Return the tokens after each encoder layer [B, HW, D] and each decoder layer [B, Q, D].
 
@@ -157,7 +162,7 @@ class Transformer(nn.Module):
         query_position = queries.expand(x.shape[0], -1, -1)  # [B, Q, D]
         state = torch.zeros_like(query_position)  # [B, Q, D]
         for layer in self.decoder.layers:
-            state = layer(state, query_position, x, position, allowed, allowed_queries)  # [B, Q, D]
+            state = layer(state, query_position, x, position, allowed, groups)  # [B, Q, D]
             decoder_tokens.append(state)
         return tuple(encoder_tokens), tuple(decoder_tokens)
 
@@ -307,11 +312,11 @@ class DETR(nn.Module):
         finer = [level[pictures] for level in out["features"][-2:-5:-1]]
         return self.mask_head.draw(out["projected"][pictures], maps, finer)
 
-    def _queries(self) -> tuple[Tensor, Tensor | None]:
-        if self.training and self.query_groups > 1:
-            weight = self.query_embed.weight  # [groups*Q, D]
-            return weight, group_mask(self.query_groups, self.num_queries, weight.device)
-        return self.query_embed.weight[: self.num_queries], None  # [Q, D]
+    def _queries(self) -> tuple[Tensor, int]:
+        """The queries [groups*Q, D] to answer, and the number of their groups."""
+        if self.training:
+            return self.query_embed.weight, self.query_groups
+        return self.query_embed.weight[: self.num_queries], 1
 
 
 @dataclass(frozen=True)
