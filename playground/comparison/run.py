@@ -51,32 +51,39 @@ def compare(
     size. `progress` hears the share done and what is being done. When `cancelled` says so, no further row comes.
     A model that fails fills its own row with a sentence. Raises ValueError for zero, too many or repeated models.
     """
-    return _rows(picture, _chosen(names), measure, progress, cancelled)
+    found = [
+        unknown(str(name)[:NAMED], str(card)) if isinstance(card, ValueError) else card
+        for name, card in zip(names, cards_of(names), strict=True)
+    ]
+    return _rows(picture, found, measure, progress, cancelled)
 
 
-def _chosen(names: Sequence[str | Card]) -> list[Card | Row]:
-    """Return the card of each name, or the row that says why there is none."""
+def cards_of(names: Sequence[str | Card]) -> list[Card | ValueError]:
+    """Return the card of each name, or the error whose sentence says why there is none.
+
+    Raises ValueError for zero, too many or repeated models.
+    """
     if isinstance(names, str) or not isinstance(names, Sequence):
         raise ValueError("The models must come as a list of names.")
     if not names:
         raise ValueError("Choose at least one model to compare.")
     if len(names) > MOST:
         raise ValueError(f"At most {MOST} models are compared at once, and these are {len(names)}; leave some out.")
-    found: list[Card | Row] = []
+    found: list[Card | ValueError] = []
     for name in names:
         try:
-            found.append(name if isinstance(name, Card) else catalogue.find(name))
+            card = name if isinstance(name, Card) else catalogue.find(name)
         except ValueError as error:
-            found.append(unknown(str(name)[:NAMED], str(error)))
-    cards = [card for card in found if isinstance(card, Card)]
-    for i, card in enumerate(cards):
-        if card in cards[:i]:
+            found.append(error)
+            continue
+        if card in found:
             raise ValueError(f"The model {card.name} was chosen twice; choose each model once.")
+        found.append(card)
     return found
 
 
 def _rows(
-    picture: Picture, chosen: list[Card | Row], measure: bool, progress: Progress, cancelled: Callable[[], bool]
+    picture: Picture, chosen: Sequence[Card | Row], measure: bool, progress: Progress, cancelled: Callable[[], bool]
 ) -> Iterator[Row]:
     done = 0
 
