@@ -7,8 +7,8 @@ import pytest
 
 from playground.datasets.everyday import load
 from playground.datasets.scenes import SceneMaker
+from playground.datasets.nouns import Truth
 from playground.evaluation import classification, detection
-from playground.evaluation.detection import Truth
 from playground.models.card import Card
 from playground.training import recipes
 from playground.training.classify import predict_logits

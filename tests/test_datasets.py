@@ -8,7 +8,8 @@ import pytest
 from drawn import NAMES, drawn_photos, write_everyday
 from PIL import Image
 
-from playground.datasets.everyday import DataError, load, split_held_out
+from playground.datasets.everyday import load, split_held_out
+from playground.datasets.nouns import DataError
 from playground.datasets.scenes import LAYOUTS, SceneMaker
 
 # --- Everyday and Tiny-ImageNet-200 -----------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from playground.datasets.nouns import Truth
 from playground.evaluation import classification, detection
-from playground.evaluation.detection import Found, Truth
+from playground.evaluation.detection import Found
 
 # --- measures ---------------------------------------------------------------------------------------------------------
 

@@ -16,12 +16,11 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from playground import image
+from playground.datasets.nouns import DataError, LabelledPictures
+
 SIDE = 64  # every photo is SIDE x SIDE
 Split = Literal["train", "val"]
-
-
-class DataError(ValueError):
-    """The data folder is missing, incomplete or of another layout; the text is one plain sentence."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +59,15 @@ def load(folder: Path, split: Split, cache: Path) -> Photos:
 
     Raises DataError when the folder is neither of the two layouts or a photo cannot be read.
     """
-    if not folder.is_dir():
-        raise DataError(
-            "The data folder does not exist; give --data a folder with the Everyday shards or Tiny-ImageNet-200."
-        )
+    _check(folder)
     images_file, facts_file = cache / f"{split}-images.npy", cache / f"{split}-facts.npz"
     classes = read_classes(folder)
     if not (images_file.exists() and facts_file.exists()):
-        shards = (folder / "boxes.csv").is_file()
-        images, labels, boxes = (
-            _read_shards(folder, split, len(classes)) if shards else _read_tiny(folder, split, classes)
-        )
+        photos = read(folder, split)
         cache.mkdir(parents=True, exist_ok=True)
-        _save_whole(images_file, images)
+        _save_whole(images_file, photos.images)
         with (part := facts_file.with_suffix(".part")).open("wb") as stream:
-            np.savez(stream, labels=labels, boxes_xyxy=boxes, classes=np.array(classes))
+            np.savez(stream, labels=photos.labels, boxes_xyxy=photos.boxes_xyxy, classes=np.array(classes))
         os.replace(part, facts_file)
     with np.load(facts_file) as facts:
         if tuple(facts["classes"]) != classes:
@@ -82,6 +75,39 @@ def load(folder: Path, split: Split, cache: Path) -> Photos:
                 "The cache folder holds other classes than the data folder; empty it or name another with --cache."
             )
         return Photos(np.load(images_file, mmap_mode="r"), facts["labels"], facts["boxes_xyxy"], classes)
+
+
+def read(folder: Path, split: Split) -> Photos:
+    """Read and decode one split; raises DataError as `load` does."""
+    _check(folder)
+    classes = read_classes(folder)
+    shards = (folder / "boxes.csv").is_file()
+    images, labels, boxes = _read_shards(folder, split, len(classes)) if shards else _read_tiny(folder, split, classes)
+    return Photos(images, labels, boxes, classes)
+
+
+def labelled(photos: Photos, source: str) -> LabelledPictures:
+    """The photos as pictures that come the way of an upload."""
+    return LabelledPictures(
+        source,
+        photos.classes,
+        photos.classes,
+        photos.labels,
+        lambda i: image.read(Image.fromarray(photos.images[i])),
+        photos.boxes_xyxy,
+    )
+
+
+def is_everyday(folder: Path) -> bool:
+    """Whether the folder looks like one of the two layouts."""
+    return (folder / "boxes.csv").is_file() or (folder / "wordnet.tsv").is_file()
+
+
+def _check(folder: Path) -> None:
+    if not folder.is_dir():
+        raise DataError(
+            "The data folder does not exist; give --data a folder with the Everyday shards or Tiny-ImageNet-200."
+        )
 
 
 def read_classes(folder: Path) -> tuple[str, ...]:
@@ -110,10 +136,10 @@ def _save_whole(path: Path, array: np.ndarray) -> None:
 
 def _decode(data: bytes, name: str) -> np.ndarray:
     try:
-        image = Image.open(io.BytesIO(data)).convert("RGB")
+        photo = Image.open(io.BytesIO(data)).convert("RGB")
     except OSError as error:
         raise DataError(f"Photo {name[:64]} cannot be read; fetch the data again.") from error
-    return np.asarray(image if image.size == (SIDE, SIDE) else image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return np.asarray(photo if photo.size == (SIDE, SIDE) else photo.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 def _read_shards(folder: Path, split: Split, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

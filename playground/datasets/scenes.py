@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from playground.datasets.everyday import SIDE, DataError, Photos
+from playground.datasets.everyday import SIDE, Photos
+from playground.datasets.nouns import DataError
 
 LAYOUTS = ("single", "four", "nine", "free")
 SHARES = (0.4, 0.3, 0.1, 0.2)  # how often each layout is drawn

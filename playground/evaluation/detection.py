@@ -5,18 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from playground.datasets.nouns import Truth
 from playground.evaluation.classification import unsure_threshold
 
 IOU_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 RECALLS = np.linspace(0, 1, 101)
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The objects of one picture: labels [n], boxes_xyxy [n, 4]."""
-
-    labels: np.ndarray
-    boxes_xyxy: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,13 @@ def labels(card: Card) -> tuple[str | None, ...]:
     return _lines(card.labels)
 
 
+def keys(card: Card) -> tuple[str | None, ...]:
+    """Return what data sets call the classes: WordNet ids for editions of ImageNet, else the labels themselves."""
+    if card.labels not in IMAGENET_CLASSES:
+        return labels(card)
+    return _wordnet_ids(_class_count(card))
+
+
 def _class_count(card: Card) -> int:
     """How many classes: several editions of ImageNet share a name and differ by a few classes."""
     given = card.options.get("num_classes")
@@ -65,6 +72,14 @@ def _imagenet(count: int) -> tuple[str, ...]:
     info = ImageNetInfo(subset)
     plain = [text.split(",")[0].strip() for text in info.label_descriptions()]
     return _told_apart(plain, info.label_descriptions(detailed=True))
+
+
+@cache
+def _wordnet_ids(count: int) -> tuple[str, ...]:
+    subset = infer_imagenet_subset({"num_classes": count})
+    if subset is None:
+        raise CardError(f"No edition of ImageNet has {count} classes; the card must list its own labels.")
+    return tuple(ImageNetInfo(subset).label_names())
 
 
 def _told_apart(plain: Sequence[str], detailed: Sequence[str]) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from playground.datasets.nouns import Truth
 from playground.datasets.scenes import Scene, SceneMaker
-from playground.evaluation.detection import Found, Truth, average_precision
+from playground.evaluation.detection import Found, average_precision
 from playground.models.detr import Detections, detect
 from playground.training.classify import normalised, to_float
 from playground.training.loop import Stage

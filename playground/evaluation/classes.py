@@ -1,0 +1,32 @@
+"""Which output of a model stands for which class of a data set."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from playground.datasets.nouns import DataError
+from playground.models.card import Card
+from playground.models.labels import keys, labels
+
+
+def matched(card: Card, classes: Sequence[str | None], their_keys: Sequence[str | None] = ()) -> np.ndarray:
+    """The model's output for each class of the data, int64 [C], -1 for none: by key (WordNet id), then by name.
+
+    Raises DataError when no class has an output.
+    """
+    by_key = {key: i for i, key in reversed(list(enumerate(keys(card)))) if key is not None}
+    by_name = {_plain(name): i for i, name in reversed(list(enumerate(labels(card)))) if name is not None}
+    found = [
+        by_key.get(key, by_name.get(_plain(name), -1)) if key is not None and name is not None else -1
+        for name, key in zip(classes, their_keys or classes, strict=True)
+    ]
+    if not any(output >= 0 for output in found):
+        shown = next((name for name in classes if name), "none")
+        raise DataError(
+            f"None of the {len(classes)} classes of the data (such as {shown[:40]!r}) is one that {card.name} knows."
+        )
+    return np.array(found, np.int64)
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())

@@ -1,0 +1,26 @@
+"""What a measurement ran on, in words."""
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from playground import inference
+
+
+def hardware() -> str:
+    """The accelerator's name, or the processor's with the threads that were used."""
+    device = inference.pick_device()
+    if device.type != "cpu":
+        return inference.device_name(device)
+    return f"{torch.get_num_threads()} thread(s) of {_processor()}"
+
+
+def _processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or f"a processor with {os.cpu_count()} cores"
