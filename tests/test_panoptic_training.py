@@ -18,6 +18,7 @@ from playground.training.loop import Run, Settings, Stage
 from playground.training.matching import Target
 from playground.training.panoptic import PanopticDetection, dense_loss, mask_loss, target, things_found
 from playground.training.recipe import ShapesRecipe
+from playground.training.session import where_the_page_looks
 
 SMALL = {
     "backbone": "resnet18",
@@ -186,3 +187,21 @@ def test_a_new_user_trains_a_model_that_the_page_offers(
     assert card.training["command"].startswith("python -m playground.training shapes-tiny --minutes")
     written = json.loads((tmp_path / "checkpoints" / "shapes-tiny" / "card.json").read_text())
     assert Card.from_json(json.dumps(written)) == card
+
+
+def test_a_read_only_project_gets_its_checkpoints_in_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path / "installed" / "checkpoints")
+    monkeypatch.setattr(catalogue, "OWN", tmp_path / "own")
+    (tmp_path / "installed").mkdir()
+    assert where_the_page_looks() == tmp_path / "installed" / "checkpoints"
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert where_the_page_looks() == tmp_path / "own"
+    made = tmp_path / "own" / "shapes-tiny"
+    made.mkdir(parents=True)
+    shipped = Path(catalogue.__file__).parents[2] / "checkpoints" / "everyday-vit" / "card.json"
+    values = json.loads(shipped.read_text()) | {"name": "shapes-tiny"}
+    (made / "card.json").write_text(json.dumps(values))
+    assert [card.name for card in catalogue.bundled()] == ["shapes-tiny"]
+    assert catalogue.folder_of("shapes-tiny") == made

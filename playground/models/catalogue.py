@@ -21,6 +21,7 @@ from playground.models.card import HF_HUB, UNTRAINED, Card, CardError, Metric
 from playground.models.labels import IMAGENET_EDITIONS
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+OWN = Path("~/.vit-playground/checkpoints")  # where trainings write when CHECKPOINTS is read-only
 MAX_ECHO = 64  # letters of a foreign name that an error repeats
 MAX_NAME = 256
 MOST_FOUND = 50
@@ -157,8 +158,14 @@ HUB: tuple[Card, ...] = (
 
 
 def bundled() -> tuple[Card, ...]:
-    """Return the cards under checkpoints/, by name; folders whose card cannot be read are left out."""
+    """Return the cards under CHECKPOINTS and OWN, by name; folders whose card cannot be read are left out."""
     return tuple(card for card in _bundled().values() if isinstance(card, Card))
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of a bundled checkpoint, by the card's checked name; the project's own come first."""
+    here = CHECKPOINTS / name
+    return here if here.is_dir() else OWN.expanduser() / name
 
 
 def names() -> tuple[str, ...]:
@@ -240,9 +247,12 @@ def local_card(path: str | Path, architecture: str, labels: tuple[str, ...] | No
 
 
 def _bundled() -> dict[str, Card | CardError]:
-    """Read every checkpoints/NAME/card.json; a card that cannot be read is kept as its error."""
+    """Read every NAME/card.json of both folders; a card that cannot be read is kept as its error."""
     found: dict[str, Card | CardError] = {}
-    for path in sorted(CHECKPOINTS.glob("*/card.json")):
+    paths = {
+        path.parent.name: path for folder in (OWN.expanduser(), CHECKPOINTS) for path in folder.glob("*/card.json")
+    }
+    for _, path in sorted(paths.items()):
         try:
             card = Card.from_json(path.read_text(encoding="utf-8"))
             if card.name != path.parent.name or card.source != "bundled":

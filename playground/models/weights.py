@@ -154,7 +154,7 @@ def _read_bundled(card: Card) -> State:
         "download the project again, or choose another model, the others still work."
     )
     try:
-        content = (catalogue.CHECKPOINTS / card.name / "model.safetensors").read_bytes()
+        content = (catalogue.folder_of(card.name) / "model.safetensors").read_bytes()
     except OSError:
         raise damaged from None
     if hashlib.sha256(content).hexdigest() != card.sha256:

@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--note", default="", help="a sentence for the card about how this run went")
     made.add_argument("--measure", action="store_true", help="do not train: measure the checkpoint that is there")
-    made.add_argument("--out", type=Path, default=Path("checkpoints"), help="where checkpoints lie")
+    made.add_argument("--out", type=Path, help="where checkpoints lie; by default where the page looks for them")
     made.add_argument("--cache", type=Path, default=Path("training-cache"), help="decoded photos and unfinished runs")
     return made
 

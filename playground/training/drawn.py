@@ -67,7 +67,7 @@ class ShapesSession(Session):
         for name, value in metrics.items():
             say(f"{name}: {value:.2f} %")
         card = publish(recipe, self.place(recipe), metrics, quality[:, 0], NAMES, 1.0, unsure, facts)
-        say(f"wrote {card.name}: {card.parameters:,} parameters, {(card.size_bytes or 0) / 1e6:.1f} MB")
+        self.written(card)
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         assert isinstance(recipe, ShapesRecipe)

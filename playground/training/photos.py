@@ -107,7 +107,7 @@ class PhotoSession(Session):
             say(f"{name}: {value:.2f} %")
         if recipe.bundled:
             card = publish(recipe, self.place(recipe), metrics, each, classes, temperature, unsure, facts)
-            say(f"wrote {card.name}: {card.parameters:,} parameters, {(card.size_bytes or 0) / 1e6:.1f} MB")
+            self.written(card)
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         """Which photos, and what the network leant on."""

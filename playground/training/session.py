@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from playground.models import catalogue
 from playground.models.card import Card
 from playground.training.loop import TrainingError
 from playground.training.publish import load_weights, write_weights
@@ -34,7 +35,7 @@ class Session(ABC):
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.cache: Path = options.cache
-        self.out: Path = options.out
+        self.out: Path = options.out or where_the_page_looks()
         self.device: str = options.device
         self.note: str = options.note
         self.enter: float = options.enter
@@ -101,12 +102,25 @@ class Session(ABC):
         said = f"python -m playground.training {recipe.name}{self.needs} --minutes {minutes:.0f}"
         return f"{before['command']}; {said} --enter {self.enter:g}" if before else said
 
+    def written(self, card: Card) -> None:
+        """Say what was made, and that the page has it when it does."""
+        say(f"wrote {card.name}: {card.parameters:,} parameters, {(card.size_bytes or 0) / 1e6:.1f} MB, in {self.out}")
+        if card in catalogue.bundled():
+            say(f"the page offers it now: `python -m playground serve`, then choose {card.title}")
+
     def known_facts(self, recipe: Recipe) -> dict[str, Any]:
         """The facts of the card that is there."""
         try:
             return dict(Card.from_json((self.place(recipe) / "card.json").read_text(encoding="utf-8")).training)
         except OSError as error:
             raise TrainingError(f"{recipe.name} has no card yet; train it first.") from error
+
+
+def where_the_page_looks() -> Path:
+    """The project's checkpoints, or the user's own where those are read-only, as in an installed package."""
+    known = catalogue.CHECKPOINTS
+    standing = known if known.exists() else known.parent
+    return known if os.access(standing, os.W_OK) else catalogue.OWN.expanduser()
 
 
 def processor() -> str:
