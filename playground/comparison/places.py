@@ -12,7 +12,7 @@ import numpy as np
 
 from playground import checks, inference, maps
 from playground.comparison.boxes import iou, reaches
-from playground.comparison.run import cards_of
+from playground.comparison.run import cards_of, named
 from playground.explanations import Map, Method, Settings, Target, method_of
 from playground.explanations.targets import is_detector
 from playground.image import Picture, View
@@ -73,9 +73,9 @@ def maps_at(
     method_of(method).settings(settings)
     chosen = cards_of(names)
 
-    def one(i: int, card: Card | ValueError) -> PlaceMap:
+    def one(i: int, name: str, card: Card | ValueError) -> PlaceMap:
         if isinstance(card, ValueError):
-            return PlaceMap(str(names[i])[:96], str(names[i])[:96], failed=str(card))
+            return PlaceMap(name, name, failed=str(card))
         try:
             return _map_of(
                 picture, card, where, method_of(method), settings, depth,
@@ -84,7 +84,7 @@ def maps_at(
         except ValueError as error:
             return PlaceMap(card.name, card.title, failed=str(error))
 
-    return _on_one_scale([one(i, card) for i, card in enumerate(chosen)])
+    return _on_one_scale([one(i, *pair) for i, pair in enumerate(zip(named(names), chosen, strict=True))])
 
 
 def _map_of(

@@ -51,10 +51,8 @@ def compare(
     size. `progress` hears the share done and what is being done. When `cancelled` says so, no further row comes.
     A model that fails fills its own row with a sentence. Raises ValueError for zero, too many or repeated models.
     """
-    found = [
-        unknown(str(name)[:NAMED], str(card)) if isinstance(card, ValueError) else card
-        for name, card in zip(names, cards_of(names), strict=True)
-    ]
+    cards = zip(named(names), cards_of(names), strict=True)
+    found = [unknown(name, str(card)) if isinstance(card, ValueError) else card for name, card in cards]
     return _rows(picture, found, measure, progress, cancelled)
 
 
@@ -80,6 +78,12 @@ def cards_of(names: Sequence[str | Card]) -> list[Card | ValueError]:
             raise ValueError(f"The model {card.name} was chosen twice; choose each model once.")
         found.append(card)
     return found
+
+
+def named(names: Sequence[str | Card]) -> tuple[str, ...]:
+    """Return what the rows of these models are called; raises ValueError as `cards_of` does."""
+    cards = zip(names, cards_of(names), strict=True)
+    return tuple(card.name if isinstance(card, Card) else str(name)[:NAMED] for name, card in cards)
 
 
 def _rows(
