@@ -1,16 +1,19 @@
 """The running server as programs meet it: through gradio_client, and as raw HTTP with every wrong value."""
 
+import base64
 import json
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from gradio.media import MEDIA_ROOT
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+import playground as pg
 from playground.models import catalogue
 
 LION = Path(MEDIA_ROOT) / "images" / "lion.jpg"
@@ -46,9 +49,9 @@ def call(http: httpx.Client, name: str, data: Any) -> tuple[str, Any]:
     return last, json.loads(next(line for line in reversed(events) if line.startswith("data: ")).removeprefix("data: "))
 
 
-def test_the_api_lists_two_verbs_with_named_and_described_parameters(client: Client) -> None:
+def test_the_api_lists_its_verbs_with_named_and_described_parameters(client: Client) -> None:
     listed = client.view_api(return_format="dict", print_info=False)
-    assert set(listed["named_endpoints"]) == {"/predict", "/models"}
+    assert set(listed["named_endpoints"]) == {"/predict", "/embed", "/models"}
     assert not listed["unnamed_endpoints"]
     parameters = listed["named_endpoints"]["/predict"]["parameters"]
     assert [p["parameter_name"] for p in parameters] == ["image", "model", "top_k", "threshold"]
@@ -66,6 +69,17 @@ def test_a_classifier_answers_over_the_network(client: Client) -> None:
     assert scores == sorted(scores, reverse=True)
     assert 0 < sum(scores) <= 1 + 1e-6
     assert answer["seconds"] > 0
+
+
+def test_tokens_over_the_network_are_those_of_python(client: Client) -> None:
+    answer = client.predict(handle_file(LION), CLASSIFIER, 0, api_name="/embed")
+    found = pg.embed(LION, CLASSIFIER, 0)
+    values = np.frombuffer(base64.b64decode(answer["values"]), "<f4").reshape(-1, answer["width"])
+    assert answer["layers"][0] == answer["name"] == found.name and tuple(answer["grid"]) == found.grid
+    assert tuple(answer["prefix"]) == found.prefix
+    assert np.allclose(values, np.concatenate([found.prefix_values, found.values]), atol=1e-4)
+    with pytest.raises(AppError, match="layer must be a whole number from -"):
+        client.predict(handle_file(LION), CLASSIFIER, 99, api_name="/embed")
 
 
 def test_a_detector_answers_with_boxes_in_pixels_of_the_upload(client: Client) -> None:

@@ -9,10 +9,12 @@ from PIL import Image
 
 from playground.figures.overlay import XYXY
 from playground.figures.picture import encode_overlay, ground
-from playground.figures.theme import QUIET, clear, figure, plain
+from playground.figures.theme import QUIET, figure, plain
 
 HEIGHT = 520
 STRENGTH = 0.75
+LINES = "#D3D8E0"
+EYE = {"x": 1.5, "y": 1.5, "z": 0.9}  # all three axes and their titles within the frame
 
 
 def painted(
@@ -53,10 +55,10 @@ def cloud(
     dots = go.Scatter3d(
         x=x, y=y, z=z, mode="markers", marker=marker, text=[plain(text) for text in said], hoverinfo="text"
     )
-    quiet = {"showticklabels": False, "gridcolor": clear(QUIET, 0.35), "zerolinecolor": clear(QUIET, 0.6)}
+    quiet = {"showticklabels": False, "gridcolor": LINES, "zerolinecolor": QUIET, "linecolor": QUIET}
     scene = {
-        f"{axis}axis": {**quiet, "title": {"text": plain(name)}, "showbackground": False}
+        f"{axis}axis": {**quiet, "title": {"text": plain(name), "font": {"size": 12}}, "showbackground": False}
         for axis, name in zip("xyz", axes, strict=True)
     }
-    layout = {"scene": {**scene, "aspectmode": "cube"}, "dragmode": "orbit"}
+    layout = {"scene": {**scene, "aspectmode": "cube", "camera": {"eye": EYE}}, "dragmode": "orbit"}
     return figure([dots], layout, alt, HEIGHT)

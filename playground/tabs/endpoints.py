@@ -1,5 +1,6 @@
-"""The public verbs of the server, for programs: `predict` and `models`. Nothing here is drawn."""
+"""The public verbs of the server, for programs: `predict`, `embed` and `models`. Nothing here is drawn."""
 
+import base64
 from dataclasses import asdict
 from typing import Any
 
@@ -7,6 +8,7 @@ import gradio as gr
 
 from playground import api, checks, inference
 from playground.components import ModelImage, sentences
+from playground.embeddings.tokens import grid_tokens, layers
 from playground.image import Picture
 from playground.models import catalogue
 from playground.texts import say
@@ -30,6 +32,35 @@ def predict(image: Picture | None, model: str, top_k: int = 5, threshold: float 
         top_k = checks.whole(top_k, "top_k", 1, api.MOST_CLASSES)
         threshold = checks.share(threshold, "threshold")
         return api.as_json(inference.predict(image, catalogue.find(model), top_k, threshold))
+
+
+def embed(image: Picture | None, model: str, layer: int = -1) -> dict[str, Any]:
+    """Return the tokens of one picture after one layer of a model.
+
+    Args:
+        image: the uploaded picture file.
+        model: a model name from the `models` endpoint.
+        layer: a layer whose tokens lie on the picture, counted from 0; -1 is the last.
+
+    Returns:
+        layers (their names), layer, name, grid [rows, cols], width (channels), prefix (names of the tokens before
+        the patches) and values: base64 of float32, little-endian, [prefix + rows * cols, width], the prefix first.
+    """
+    with sentences():
+        if image is None:
+            raise ValueError(say("choose_picture"))
+        trace = inference.trace(image, catalogue.find(model))
+        found = grid_tokens(trace, layer)
+        values = b"".join(part.astype("<f4").tobytes() for part in (found.prefix_values, found.values))
+        return {
+            "layers": list(layers(trace)),
+            "layer": found.layer,
+            "name": found.name,
+            "grid": list(found.grid),
+            "width": found.values.shape[1],
+            "prefix": list(found.prefix),
+            "values": base64.b64encode(values).decode("ascii"),
+        }
 
 
 def models() -> list[dict[str, Any]]:
@@ -56,5 +87,10 @@ def build_endpoints() -> None:
         api_name="predict",
         concurrency_id="model",
         concurrency_limit=1,
+    )
+    layer = gr.Number(-1, label="layer", visible=False)
+    tokens = gr.JSON(label="tokens", visible=False)
+    gr.Button(visible=False).click(
+        embed, [picture, model, layer], tokens, api_name="embed", concurrency_id="model", concurrency_limit=1
     )
     gr.Button(visible=False).click(models, None, cards, api_name="models", queue=False)
