@@ -1,0 +1,56 @@
+"""Numbers and answers of a report in words. Everything that comes from models or files is escaped where it is used."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from playground.comparison.disagreement import SURE
+from playground.figures.theme import percent
+from playground.texts import say
+
+Values = dict[str, Any]
+NAMED = 6  # objects that a cell of the table names
+
+
+def text(value: object) -> str:
+    """Return a value as text that HTML shows letter by letter."""
+    return escape(str(value), quote=True)
+
+
+def many(count: float | None) -> str:
+    """Return a count in short: "1.56 M", "17.6 G"; "" where it is not known."""
+    if count is None:
+        return ""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}\u00a0{unit}" if count < 999.5 * size else f"{count / size:.0f}\u00a0{unit}"
+    return f"{count:.0f}"
+
+
+def metric(found: Values | None) -> str:
+    """Return a measured or published number with its unit and what it was taken on."""
+    return "" if found is None else f"{found['value']:g} {found['unit']} {found['name']}, {found['dataset']}"
+
+
+def sure(boxes: Sequence[Values]) -> list[Values]:
+    """Return the boxes that count as found."""
+    return [box for box in boxes if box["score"] >= SURE]
+
+
+def best(row: Values) -> str:
+    """Return what a model answers, in a few words."""
+    answer = row["prediction"]
+    if row["failed"] or answer is None:
+        return row["failed"]
+    if answer["task"] == "features":
+        return say("report_features")
+    if answer["classes"]:
+        first = answer["classes"][0]
+        unsure = f" ({say('report_unsure')})" if answer["unsure"] else ""
+        return f"{first['label']} {percent(first['score'])}{unsure}"
+    found = sure(answer["boxes"])
+    if not found:
+        return say("report_no_objects", least=percent(SURE))
+    labels = list(dict.fromkeys(box["label"] for box in found))
+    more = ", …" if len(labels) > NAMED else ""
+    return say("report_objects", count=len(found), names=", ".join(labels[:NAMED]) + more)
