@@ -52,7 +52,7 @@ MAY_IMPORT = {  # room: the rooms it may import
     "components": {"image", "texts", "figures"},
     "tabs": {
         *("api", "checks", "components", "embeddings", "explanations", "export", "export_tokens", "figures"),
-        *("image", "inference"),
+        *("image", "inference", "parts"),
         *("architecture", "comparison", "disturb", "evaluation", "maps", "models", "report", "samples", "texts"),
         "trace",
     },

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from playground.tabs import attention, predict
+from playground.tabs import attention, patches, predict
 from playground.tabs.controls import Panel
 
 
@@ -15,4 +15,8 @@ class Tab:
     build: Callable[[Panel], None]
 
 
-TABS = (Tab("predict", predict.build), Tab("attention", attention.build))
+TABS = (
+    Tab("predict", predict.build),
+    Tab("patches", patches.build),
+    Tab("attention", attention.build),
+)

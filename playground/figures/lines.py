@@ -1,0 +1,76 @@
+"""Plain line charts side by side, each on its own scale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from playground.figures.theme import PALETTE, QUIET, clear, figure, plain
+
+HEIGHT = 300
+GAP = 0.12
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One line: its values at `x`, NaN where there is none."""
+
+    name: str
+    x: Sequence[float]
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart: its title, what its axis below counts, and its lines."""
+
+    title: str
+    axis: str
+    curves: Sequence[Curve]
+
+
+def lines(charts: Sequence[Chart], alt: str, log: bool = False) -> go.Figure:
+    """Draw the charts side by side; equal names have equal colours. log: values on a logarithmic scale."""
+    wide = (1 - GAP * (len(charts) - 1)) / len(charts)
+    names = list(dict.fromkeys(curve.name for chart in charts for curve in chart.curves))
+    grid = {"gridcolor": clear(QUIET, 0.25), "zeroline": False, "fixedrange": True}
+    traces: list[Any] = []
+    notes: list[Any] = []
+    layout: dict[str, Any] = {}
+    named: set[str] = set()
+    for i, chart in enumerate(charts):
+        end, left = "" if i == 0 else str(i + 1), i * (wide + GAP)
+        for curve in chart.curves:
+            place = names.index(curve.name)
+            look = {
+                "color": PALETTE[place % len(PALETTE)],
+                "width": 2.5,
+                "dash": ("solid", "dot")[place >= len(PALETTE)],
+            }
+            traces.append(
+                go.Scatter(
+                    x=list(curve.x), y=curve.values.astype(np.float32), mode="lines+markers", line=look,
+                    marker={"size": 5}, name=plain(curve.name), legendgroup=curve.name,
+                    showlegend=len(names) > 1 and curve.name not in named, xaxis=f"x{end}", yaxis=f"y{end}",
+                    hovertemplate="%{y:.3g}<extra>%{fullData.name}</extra>",
+                )
+            )  # fmt: skip
+            named.add(curve.name)
+        below = {"title": {"text": plain(chart.axis), "font": {"size": 13}}, "domain": [left, left + wide]}
+        layout[f"xaxis{end}"] = {**grid, **below, "anchor": f"y{end}", "nticks": 8, "tickformat": "d"}
+        scale = {"type": "log", "dtick": 1} if log else {}
+        layout[f"yaxis{end}"] = {**grid, **scale, "anchor": f"x{end}", "domain": [0, 0.9]}
+        notes.append(
+            {"text": plain(chart.title), "x": left, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper",
+             "yanchor": "top", "showarrow": False, "font": {"size": 14}}
+        )  # fmt: skip
+    layout |= {
+        "annotations": notes,
+        "margin": {"l": 44, "r": 8, "t": 4, "b": 84 if len(names) > 1 else 48},
+        "showlegend": len(names) > 1,
+        "legend": {"orientation": "h", "x": 0, "y": -0.24, "yanchor": "top"},
+        "hovermode": "closest",
+    }
+    return figure(traces, layout, alt, HEIGHT)
