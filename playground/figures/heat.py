@@ -11,9 +11,12 @@ from playground.figures.scales import RISING, SIGNED, levels, palette
 def heat(values: np.ndarray, low: float, high: float, signed: bool = False, strength: float = 1.0) -> str:
     """Return values [rows, cols] as a PNG data address: colours from `low` to `high`, opaque by `strength`, 0 to 1.
 
-    A map of more than 256 cells a side is thinned: of every block of cells the value furthest from 0 stays.
+    Cells that are NaN stay clear. A map of more than 256 cells a side is thinned: of every block of cells the value
+    furthest from 0 stays.
     """
-    places = levels(thin(values, LONGEST), low, high)
-    rgba = np.full((*places.shape, 4), round(255 * strength), dtype=np.uint8)  # [rows, cols, 4]
+    there = np.isfinite(values)
+    places = levels(thin(np.where(there, values, 0), LONGEST), low, high)
+    rgba = np.empty((*places.shape, 4), dtype=np.uint8)  # [rows, cols, 4]
+    rgba[..., 3] = np.where(thin(there, LONGEST), round(255 * strength), 0)
     rgba[..., :3] = palette(SIGNED if signed else RISING)[places]
     return encode_overlay(Image.fromarray(rgba))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from playground.tabs import attention, patches, predict
+from playground.tabs import attention, compare, patches, predict
 from playground.tabs.controls import Panel
 
 
@@ -17,6 +17,7 @@ class Tab:
 
 TABS = (
     Tab("predict", predict.build),
+    Tab("compare", compare.build),
     Tab("patches", patches.build),
     Tab("attention", attention.build),
 )

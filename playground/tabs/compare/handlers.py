@@ -1,0 +1,251 @@
+"""What happens on the Compare tab when something is chosen, clicked or pressed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import Any
+
+import gradio as gr
+
+from playground.comparison.places import PlaceMap
+from playground.comparison.rows import Row
+from playground.comparison.run import compare
+from playground.components import sentences
+from playground.disturb import kind_of
+from playground.figures.overlay import nothing
+from playground.figures.theme import percent
+from playground.image import Picture
+from playground.tabs.attention.working import told
+from playground.tabs.compare import drawing, parting, picker, placing, strengths, touching, words
+from playground.tabs.compare.held import BOX, Asked, Held, Wish, agreed, light, wished
+from playground.tabs.compare.parts import Parts
+from playground.tabs.compare.touching import NOTHING, Touch
+from playground.texts import say
+
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """The handlers return updates by component and raise one sentence through `sentences`."""
+
+    parts: Parts
+
+    def ask(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
+        """Ask all models, a card for each as it answers; then their maps, and where two of them part."""
+        if picture is None:
+            yield {self.parts.caption: words.caption(say("choose_picture"))}
+            return
+        held = settings[0]
+        yield from self._asked(picture, settings, measured=bool(held and held.asked.measured))
+
+    def measure(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
+        """Ask again, and measure the time and memory of every model."""
+        if picture is not None:
+            yield from self._asked(picture, settings, measured=True)
+
+    def look(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
+        """Show what every model makes of another place or method."""
+        held: Held | None = settings[0]
+        if picture is None or held is None or not held.whole:
+            return
+        try:
+            wish = wished(settings[1:])
+        except ValueError as error:
+            yield {self.parts.placing.problem: words.problem(str(error))}
+            return
+        if held.place != wish.place:
+            with sentences():
+                shown = touching.touched(picture, held.asked.touch)
+                yield from self._maps(shown, replace(held, place=wish.place), wish)
+
+    def pair(self, picture: Picture | None, *settings: Any) -> Updates:
+        """Show where two other models part; their maps are made of the kept traces."""
+        held: Held | None = settings[0]
+        if picture is None or held is None or not held.whole or held.place is None:
+            return {}
+        with sentences():
+            wish = wished(settings[1:])
+            shown = touching.touched(picture, held.asked.touch)
+            return self._parted(shown, held, wish, placing.look(shown, held, held.place))
+
+    def pick(self, event: gr.EventData) -> Updates:
+        """Take a click, or a box that was dragged, on any of the pictures as the place to ask about."""
+        parts = self.parts.placing
+        with sentences():
+            found = [getattr(event, key, None) for key in ("x0", "y0", "x1", "y1")]
+            shares = [share for share in found if share is not None]
+            if len(shares) not in (2, 4):
+                return {}
+            placing.checked(shares)
+            updates = {
+                field: gr.update(value=round(100 * share, 1))
+                for field, share in zip(parts.numbers, shares, strict=False)
+            }
+            return {**updates, **(self.shape(BOX) | {parts.shape: BOX} if len(shares) == 4 else {})}
+
+    def shape(self, shape: Any) -> Updates:
+        """Show the fields of a box, or of a point."""
+        return {field: gr.update(visible=shape == BOX) for field in self.parts.placing.numbers[2:]}
+
+    def touch(self, picture: Picture | None, *fields: Any) -> Updates:
+        """Show the picture as it is touched, before any model is asked."""
+        parts = self.parts.touching
+        if picture is None:
+            return {}
+        try:
+            touch = touching.wished(*fields)
+            shown = touching.touched(picture, touch)
+        except ValueError as error:
+            return {parts.problem: words.problem(str(error))}
+        return {parts.problem: "", **self._touched(shown, touch)}
+
+    def cell(self, event: gr.EventData, picture: Picture | None, *fields: Any) -> Updates:
+        """Take a click on a cell of the picture."""
+        parts = self.parts.touching
+        if picture is None:
+            return {}
+        try:
+            touch = touching.wished(*fields)
+            if not touching.uses_cells(touch.kind):
+                return {}
+            shown = touching.touched(picture, touch)
+            cell = touching.cell_at(shown.rgb.size, touch, getattr(event, "x0", None), getattr(event, "y0", None))
+        except ValueError as error:
+            return {parts.problem: words.problem(str(error))}
+        first = (
+            {parts.strength: 1} if not touch.cells and touch.kind in (*touching.BY_CELLS, *touching.BY_PAIRS) else {}
+        )
+        return {parts.cells: touching.clicked(touch.cells, touch, cell), **first}
+
+    def stopped(self) -> Updates:
+        """Say that the run was stopped."""
+        picking = self.parts.picking
+        return {
+            self.parts.caption: words.caption(say("compare_stopped")),
+            picking.stop: gr.update(visible=False),
+            picking.measure: gr.update(visible=True),
+        }
+
+    # the steps of a comparison
+
+    def _asked(self, picture: Picture, settings: tuple[Any, ...], measured: bool) -> Iterator[Updates]:
+        parts = self.parts
+        with sentences():
+            try:
+                wish = wished(settings[1:])
+                shown = touching.touched(picture, wish.touch)
+            except ValueError as error:
+                yield {parts.touching.problem: words.problem(str(error))}
+                return
+            asked = Asked(picture.key, wish.names, wish.touch, measured)
+            before: Held | None = settings[0]
+            if before is not None and before.asked == asked and before.whole:
+                return
+            if not wish.names:
+                yield {parts.caption: words.caption(say("compare_none"))}
+                return
+            yield self._begun(asked, shown)
+            held = Held(asked)
+            try:
+                for came in self._rows(shown, held):
+                    held = came
+                    yield self._came(held)
+            except ValueError as error:
+                yield {parts.caption: words.caption(str(error)), **self._waits(False)}
+                return
+            yield from self._maps(shown, replace(held, place=wish.place), wish)
+
+    def _rows(self, shown: Picture, held: Held) -> Iterator[Held]:
+        """Yield what is held as each row comes. Closing stops the comparison."""
+        arriving: SimpleQueue[Row] = SimpleQueue()
+
+        def work(progress: Callable[[float], None], cancelled: Callable[[], bool]) -> dict[str, Any]:
+            rows = []
+            for row in compare(shown, held.asked.names, held.asked.measured, cancelled=cancelled):
+                rows.append(row)
+                arriving.put(light(row))
+            return agreed(rows)
+
+        for step in told(work):
+            rows = dict(held.rows)
+            while not arriving.empty():
+                row = arriving.get()
+                rows[row.model] = row
+            if len(rows) > len(held.rows):
+                held = replace(held, rows=rows)
+                yield held
+            if not isinstance(step, float):
+                yield replace(held, **step)
+
+    def _begun(self, asked: Asked, shown: Picture) -> Updates:
+        parts, names = self.parts, asked.names
+        return {
+            parts.held: Held(asked),
+            parts.caption: words.summary((), len(names)),
+            parts.cards: words.cards(names, {}, picker.titles(names), over=False),
+            parts.touching.problem: "",
+            **self._touched(shown, asked.touch),
+            **self._waits(True),
+        }
+
+    def _came(self, held: Held) -> Updates:
+        parts, names = self.parts, held.asked.names
+        return {
+            parts.held: held,
+            parts.caption: words.summary(tuple(held.rows.values()), len(names)),
+            parts.cards: words.cards(names, held.rows, picker.titles(names), over=held.whole),
+            parts.sheet: words.table(names, held.rows),
+        }
+
+    def _maps(self, shown: Picture, held: Held, wish: Wish) -> Iterator[Updates]:
+        """Make the map of every model for the place, and show how alike they are."""
+        parts, made = self.parts, tuple[PlaceMap, ...]()
+        yield self._waits(True)
+        try:
+            for step in told(lambda progress, stop: placing.look(shown, held, wish.place, progress, stop)):
+                if isinstance(step, float):
+                    yield {parts.placing.legend: words.note(say("place_running", share=percent(step)))}
+                else:
+                    made = step
+        except ValueError as error:
+            yield {parts.placing.problem: words.problem(str(error)), **self._waits(False)}
+            return
+        yield {
+            parts.held: held,
+            parts.placing.problem: "",
+            parts.placing.frames: placing.frames(shown, held, made, wish.place),
+            parts.placing.legend: placing.legend(made),
+            **self._parted(shown, held, wish, made),
+            **self._waits(False),
+        }
+
+    def _parted(self, shown: Picture, held: Held, wish: Wish, made: Sequence[PlaceMap]) -> Updates:
+        """Show where the two chosen models part, and how alike all maps are."""
+        parts = self.parts.parting
+        offered = [(held.rows[name].title, name) for name in held.asked.names if name in held.rows]
+        chosen = dict(zip((parts.first, parts.second), wish.pair, strict=True))
+        return {
+            **{field: gr.update(choices=offered, value=name or None) for field, name in chosen.items()},
+            parts.said: parting.said(held, wish.pair),
+            parts.boxes: parting.boxes(shown, held, wish.pair) or nothing(),
+            parts.apart: parting.maps_apart(shown, made, wish.pair),
+            parts.ranks: parting.ranks(made) or nothing(),
+        }
+
+    def _touched(self, shown: Picture, touch: Touch) -> Updates:
+        parts = self.parts
+        about = say("touch_none")
+        if touch.kind != NOTHING:
+            kind = kind_of(touch.kind)
+            about = say("touch_about", strength=kind.strength, formula=kind.formula)
+        figure = strengths.measured(touch)
+        return {
+            parts.touching.frame: drawing.touch_frame(shown, touch),
+            parts.touching.about: words.note(about),
+            parts.curves: figure or nothing(),
+        }
+
+    def _waits(self, busy: bool) -> Updates:
+        picking = self.parts.picking
+        return {picking.stop: gr.update(visible=busy), picking.measure: gr.update(visible=not busy)}

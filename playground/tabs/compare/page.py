@@ -1,0 +1,74 @@
+"""The Compare tab wired to the panel."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from playground.image import Picture
+from playground.tabs.compare import picker
+from playground.tabs.compare.handlers import Handlers, Updates
+from playground.tabs.compare.parts import lay_out
+from playground.tabs.controls import Panel
+
+
+def spoken(steps: Iterator[Updates]) -> Iterator[Updates]:
+    """Yield the steps, and where there are none that nothing changes: Gradio would empty all outputs."""
+    yield next(steps, gr.skip())
+    yield from steps
+
+
+def build(panel: Panel) -> None:
+    """Lay out the tab and wire it to the panel."""
+    parts = lay_out()
+    do = Handlers(parts)
+    picking, touching, placing, parting = parts.picking, parts.touching, parts.placing, parts.parting
+    private: dict[str, Any] = {"api_visibility": "private"}
+    quick: dict[str, Any] = {**private, "queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+    slow: dict[str, Any] = {
+        **private, "concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden",
+        "trigger_mode": "always_last",
+    }  # fmt: skip
+    inputs = [panel.picture, *parts.settings]
+
+    def ask(picture: Picture | None, model: Any, *settings: Any) -> Iterator[Updates]:
+        yield from spoken(do.ask(picture, *settings))
+
+    def measure(picture: Picture | None, *settings: Any) -> Iterator[Updates]:
+        yield from spoken(do.measure(picture, *settings))
+
+    def look(picture: Picture | None, *settings: Any) -> Iterator[Updates]:
+        yield from spoken(do.look(picture, *settings))
+
+    def pair(picture: Picture | None, *settings: Any) -> Updates:
+        return do.pair(picture, *settings) or gr.skip()
+
+    def cell(event: gr.EventData, picture: Picture | None, *fields: Any) -> Updates:
+        return do.cell(event, picture, *fields) or gr.skip()
+
+    def touched(picture: Picture | None, *fields: Any) -> Updates:
+        return do.touch(picture, *fields) or gr.skip()
+
+    def pick(event: gr.EventData) -> Updates:
+        return do.pick(event) or gr.skip()
+
+    def search(event: gr.KeyUpData, chosen: Any) -> Any:
+        return gr.update(choices=picker.found(event.input_value, chosen))
+
+    fields = [picking.models, *touching.inputs]
+    also = partial(gr.on, [field.change for field in fields])
+    asked = panel.when_open(ask, parts.settings, parts.outputs, parts.cards, [also])
+    measured = picking.measure.click(measure, inputs, parts.outputs, **slow)
+    picking.stop.click(do.stopped, None, parts.outputs, cancels=[*asked, measured], **quick)
+    picking.models.key_up(search, picking.models, picking.models, **quick)
+
+    touch = [touching.frame, touching.about, touching.problem, touching.cells, touching.strength, parts.curves]
+    gr.on([f.change for f in touching.inputs], touched, [panel.picture, *touching.inputs], touch, **quick)
+    touching.frame.pick(cell, [panel.picture, *touching.inputs], touch, **quick)
+    touching.clear.click(lambda: "", None, touching.cells, **quick)
+
+    placing.frames.pick(pick, None, [*placing.numbers, placing.shape], **quick)
+    placing.shape.change(do.shape, placing.shape, list(placing.numbers[2:]), **quick)
+    gr.on([field.change for field in placing.inputs], look, inputs, parts.outputs, **slow)
+    gr.on([parting.first.input, parting.second.input], pair, inputs, parts.outputs, **slow)
