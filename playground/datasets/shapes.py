@@ -81,13 +81,10 @@ class ShapesMaker:
             slope, swing, phase = rng.uniform(-0.16, 0.16), rng.uniform(0, 0.04), rng.uniform(0, 2 * np.pi)
             edge = border + slope * (along - 0.5) + swing * np.sin(2 * np.pi * along * rng.uniform(0.5, 2.5) + phase)
             which += along[:, None] > edge[None]
-        ground = np.asarray(bands)[which]
-        canvas = np.zeros((size, size, 3), np.float32)
-        for number, kind in enumerate(bands):
-            here = which == number
-            colour = COLOURS[kind] * rng.uniform(0.82, 1.15) + rng.normal(0, 7, 3).astype(np.float32)
-            canvas[here] = colour + self._texture(rng, int(kind), size)[here][:, None]
-        return canvas, ground
+        colours = COLOURS[bands] * rng.uniform(0.82, 1.15, (len(bands), 1)) + rng.normal(0, 7, (len(bands), 3))
+        textures = np.stack([self._texture(rng, int(kind), size) for kind in bands])  # [bands, S, S]
+        light = np.take_along_axis(textures, which[None], axis=0)[0]  # [S, S]
+        return colours.astype(np.float32)[which] + light[..., None], np.asarray(bands)[which]
 
     def _texture(self, rng: np.random.Generator, kind: int, size: int) -> np.ndarray:
         """[S, S] of light and shade of one kind of stuff."""

@@ -14,7 +14,7 @@ from playground.models.detr import DETR, confident, panoptic
 from playground.training import recipes
 from playground.training.classify import normalised, to_float
 from playground.training.loop import train
-from playground.training.panoptic import PanopticDetection, placed, things_found
+from playground.training.panoptic import PanopticDetection, things_found
 from playground.training.publish import PRECISION, publish
 from playground.training.recipe import Recipe, ShapesRecipe
 from playground.training.session import Outcome, Session, say
@@ -29,15 +29,10 @@ class ShapesSession(Session):
     def learn(self, recipe: Recipe, minutes: float | None, resume: bool) -> Outcome:
         assert isinstance(recipe, ShapesRecipe)
 
-        def build(size: int) -> nn.Module:
-            model = recipes.build(recipe, size, recipe.groups)
-            assert isinstance(model, DETR)
-            return placed(model)
-
         task = PanopticDetection(
             ShapesMaker((1, recipe.things)),
             scenes(recipe, "watched", WATCHED),
-            build,
+            lambda size: recipes.build(recipe, size, recipe.groups),
             recipe.groups,
             recipe.masks,
             self.device,

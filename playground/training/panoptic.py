@@ -1,9 +1,8 @@
 """The panoptic task: things and stuff of drawn scenes; boxes, classes and masks in one loss.
 
-Three aids make a small detector learn fast: groups of queries (Chen et al. 2023, arXiv 2207.13085); every memory cell
-answers too, for the segment that it lies in (dense supervision of the encoder, as in Zong et al. 2023, arXiv
-2211.12860); and the queries start at places of the picture, looking at what lies there (`placed`; ours, after Meng et
-al. 2021, arXiv 2108.06152).
+Two aids make a small detector learn fast: groups of queries (Chen et al. 2023, arXiv 2207.13085), and every memory
+cell answers too, through the same heads, for the segment that it lies in (dense supervision of the encoder, as in Zong
+et al. 2023, arXiv 2211.12860).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,13 +15,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from playground.datasets.shapes import THINGS, ShapesMaker, ShapesScene
 from playground.evaluation.detection import Found, Truth, average_precision
-from playground.models.detr import DETR, detect, sine_positions
+from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
 from playground.training.detection import as_found, coloured
 from playground.training.loop import Stage
 from playground.training.matching import WEIGHT, Target, giou, match, set_loss, to_cxcywh, to_xyxy
 
-LOOK = 8.0  # how sharply a fresh query looks at its own place
 DENSE_WEIGHT = 1.0
 
 
@@ -151,27 +149,6 @@ def mask_loss(logits: Tensor, shares: Tensor) -> Tensor:
     focal = weight * (1 - agreement) ** 2 * F.binary_cross_entropy_with_logits(logits, shares, reduction="none")
     both, total = (p * shares).sum((1, 2)), p.sum((1, 2)) + shares.sum((1, 2))
     return focal.mean() * 1.0 + (1 - (2 * both + 1) / (total + 1)).mean()
-
-
-@torch.no_grad()
-def placed(model: DETR) -> DETR:
-    """A fresh detector whose queries start at places on a grid, each looking at its own place.
-
-    A query's embedding is the position of its place, and in every decoder layer keys and queries are first projected
-    by one matrix, so the attention into the memory starts as a bump around that place.
-    """
-    count, dim = model.query_embed.weight.shape
-    side = int(np.ceil(model.num_queries**0.5))
-    places = sine_positions(torch.zeros(1, side, side, dtype=torch.bool), dim).flatten(0, 2)  # [side*side, D]
-    chosen = torch.linspace(0, side * side - 1, model.num_queries).round().long()
-    grid = places[chosen].repeat(model.query_groups, 1)
-    model.query_embed.weight.copy_(grid + 0.1 * torch.randn(count, dim))
-    for layer in model.transformer.decoder.layers:
-        attention = layer.multihead_attn
-        matrix = torch.empty(dim, dim)
-        nn.init.orthogonal_(matrix, gain=LOOK**0.5)
-        attention.in_proj_weight[: 2 * dim] = matrix.repeat(2, 1)
-    return model
 
 
 @torch.inference_mode()

@@ -116,8 +116,8 @@ class ShapesRecipe(Recipe):
     """
 
     task: ClassVar[Task] = "panoptic"
-    groups: int = 4
-    masks: int = 16
+    groups: int = 3
+    masks: int = 8
     things: int = 5
 
     @property
