@@ -1,6 +1,6 @@
 """English."""
 
-from playground.texts import en_attention, en_patches
+from playground.texts import en_attention, en_compare, en_patches
 
 TEXTS = {
     # page
@@ -90,5 +90,6 @@ TEXTS = {
     "error_body": "The request is larger than {limit} MB.",
     "error_route": "There is no such API name; /gradio_api/info lists them.",
     **en_attention.TEXTS,
+    **en_compare.TEXTS,
     **en_patches.TEXTS,
 }
