@@ -6,10 +6,10 @@ The names below are loaded when first used, so that `import playground` costs no
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playground.api import Target, cards, embed, explain, predict
+    from playground.api import Target, cards, compare, embed, explain, predict
 
 __version__ = "0.1.0"
-__all__ = ["Target", "cards", "embed", "explain", "predict"]
+__all__ = ["Target", "cards", "compare", "embed", "explain", "predict"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,8 +7,11 @@ made = pg.explain("photo.jpg", "everyday-vit", "rollout", pg.Target(patch=(7, 7)
 made.values  # float32 [rows, cols]
 tokens = pg.embed("photo.jpg", "everyday-vit", layer=-1)
 tokens.values  # float32 [rows * cols, D]
+for row in pg.compare("photo.jpg", ["everyday-vit", "everyday-coatnet"]):
+    row.title, row.prediction, row.parameters, row.macs, row.latency_ms, row.failed
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +19,9 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from playground import checks, image, inference
+from playground.comparison.rows import Row
+from playground.comparison.run import compare as comparison
+from playground.comparison.run import named
 from playground.embeddings.tokens import GridTokens, grid_tokens
 from playground.explanations import Target
 from playground.maps import explained as explain
@@ -23,7 +29,7 @@ from playground.models import catalogue
 from playground.models.card import Card
 from playground.trace import Prediction
 
-__all__ = ["MOST_CLASSES", "Target", "as_json", "cards", "embed", "explain", "predict"]
+__all__ = ["MOST_CLASSES", "Target", "as_json", "cards", "compare", "embed", "explain", "predict"]
 
 MOST_CLASSES = 1000
 
@@ -54,6 +60,20 @@ def embed(picture: str | Path | bytes | BinaryIO | Image.Image, model: str, laye
     last. Class and register tokens stand apart in `prefix_values`. Raises ValueError with one sentence.
     """
     return grid_tokens(inference.trace(image.read(picture), catalogue.find(model)), layer)
+
+
+def compare(
+    picture: str | Path | bytes | BinaryIO | Image.Image, models: Sequence[str], measure: bool = True
+) -> tuple[Row, ...]:
+    """Ask up to six models about one picture; a row for each, in the order given.
+
+    `picture` as in `predict`; `models` names from `cards()`, any of timm's, "hf-hub:OWNER/NAME" or "untrained:NAME".
+    `measure` times plain forward passes and measures their memory. A model that fails says so in its row. Raises
+    ValueError with one sentence for a bad picture and for zero, too many or repeated models.
+    """
+    order = named(models)
+    rows = {row.model: row for row in comparison(image.read(picture), models, bool(measure))}
+    return tuple(rows[name] for name in order)
 
 
 def as_json(prediction: Prediction) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from playground.trace import Box, ClassScore, Prediction, Segment
 OVERLAP = 0.5  # IoU from which two boxes or segments are the same thing
 SURE = 0.5  # least score of a box that counts as found
 TOP = 5
+LEAST_SHARED = 0.5  # of both models' probability must lie on classes that both know
 MOST_CELLS = 64  # a side of the grid on which maps are held against each other
 NOTHING_SHARED = "These two share no class, so their answers cannot be held against each other."
 OF_OTHER_KINDS = "These two give answers of different kinds, which cannot be held against each other."
@@ -94,18 +95,19 @@ def classes(a: Prediction, b: Prediction, top_k: int = TOP) -> Difference[ClassS
 def divergence(a: Prediction, b: Prediction) -> float:
     """Return the Jensen-Shannon divergence of two classifiers' probabilities in bits, 0 alike to 1 nothing in common.
 
-    Over the classes that both know by label, with all others of each as one more class, so that a model is not held
-    to what it was never taught. Source: Lin 1991, "Divergence measures based on the Shannon entropy", equation 4.1.
-    Raises ValueError where they share no class.
+    Over the classes that both know by label, where each is scaled to sum to 1, so that no model is held to what it was
+    never taught. Source: Lin 1991, "Divergence measures based on the Shannon entropy", equation 4.1. Raises ValueError
+    where they share no class, or too little of what they say lies on classes that they share.
     """
     ones, others = _shares(a), _shares(b)
     shared = sorted(ones.keys() & others.keys())
+    p, q = (np.array([held[label] for label in shared], dtype=np.float64) for held in (ones, others))
     if not shared:
         raise ValueError(NOTHING_SHARED)
-    p, q = (np.array([*(held[label] for label in shared), 0.0]) for held in (ones, others))
-    for share in (p, q):
-        share[-1] = max(0.0, 1.0 - share.sum())
-        share /= share.sum()
+    least = min(p.sum(), q.sum())
+    if least < LEAST_SHARED:
+        raise ValueError(f"Only {least:.0%} of what one of these two says is about classes that both know.")
+    p, q = p / p.sum(), q / q.sum()
     middle = (p + q) / 2
     return float(np.clip((_information(p, middle) + _information(q, middle)) / 2, 0.0, 1.0))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from PIL import Image
 
 from playground.comparison.places import PlaceMap
@@ -43,10 +44,12 @@ def _card(found: PlaceMap, size: tuple[int, int], shot: str) -> str:
 
 
 def _picture(found: PlaceMap) -> str:
-    """Return the map as a picture of one pixel a cell, which the page stretches."""
+    """Return the map as a picture of one pixel a cell, which the page stretches; colours go by the square root."""
     assert found.made is not None and found.values is not None
-    colours = palette(SIGNED if found.made.signed else RISING)
-    return encode_overlay(Image.fromarray(colours[levels(found.values, found.low, found.high)]))
+    colours = palette(SIGNED if found.low < 0 else RISING)
+    share = found.values / found.high  # -1..1, or 0..1
+    rooted = np.sign(share) * np.sqrt(np.abs(share))
+    return encode_overlay(Image.fromarray(colours[levels(rooted, -1.0 if found.low < 0 else 0.0, 1.0)]))
 
 
 def _lies(xyxy: Sequence[float], size: tuple[int, int]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
+import playground
 from playground.comparison.disagreement import SURE
 from playground.comparison.places import PlaceMap
 from playground.figures.picture import encode
@@ -29,9 +30,7 @@ class Asked:
     method: str
 
 
-def as_html(
-    compared: Values, opened: Callable[[str], Image.Image | None], version: str, asked: Asked | None = None
-) -> str:
+def as_html(compared: Values, opened: Callable[[str], Image.Image | None], asked: Asked | None = None) -> str:
     """Return the page of a comparison as `comparison.records.whole` describes it.
 
     `opened` gives a picture by its name, None where it is no longer there. All pictures stand in a table; those shown
@@ -45,10 +44,7 @@ def as_html(
         lead = say("report_one", models=len(models), picture=pictures[0]["picture"])
     else:
         lead = say("report_many", models=len(models), pictures=len(pictures))
-    parts = [f"<header><h1>{text(say('report_title'))}</h1><p>{text(lead)}</p>"]
-    if not compared.get("whole", True):
-        parts.append(f'<p class="failed">{text(say("report_stopped"))}</p>')
-    parts.append("</header>")
+    parts = [f"<header><h1>{text(say('report_title'))}</h1><p>{text(lead)}</p></header>"]
     if pictures:
         parts += [_section("report_models", _about(pictures), table.models(pictures))]
     if one:
@@ -60,7 +56,7 @@ def as_html(
         rows = [[table.Cell(file["picture"]), table.Cell(file["failed"])] for file in compared["unreadable"]]
         files = table.table([say("report_file"), say("report_why")], rows, "unreadable")
         parts.append(_section("report_unreadable", "", files))
-    parts.append(f"<footer><p>{text(say('report_made', version=version))}</p></footer>")
+    parts.append(f"<footer><p>{text(say('report_made', version=playground.__version__))}</p></footer>")
     return _document("".join(parts), _backgrounds(shown, shots, one), lead)
 
 

@@ -60,10 +60,16 @@ def _model(row: Values, same: Sequence[Values], one: bool) -> list[Cell]:
         Cell("" if latency is None else f"{latency:.3g}", latency),
         Cell(str(row["runs"] or ""), row["runs"] or None),
         Cell("" if memory is None else f"{memory:.3g}", memory),
-        Cell(metric(measured), measured["value"] if measured else None),
-        Cell(metric(published), published["value"] if published else None, published["source"] if published else ""),
+        _metric(measured),
+        _metric(published),
         Cell(row["licence"]),
     ]
+
+
+def _metric(found: Values | None) -> Cell:
+    if found is None:
+        return Cell("")
+    return Cell(metric(found), found["value"], f"{found['dataset']}; {found['source']}")
 
 
 def ranking(pictures: Sequence[Values]) -> str:

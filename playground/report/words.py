@@ -28,8 +28,8 @@ def many(count: float | None) -> str:
 
 
 def metric(found: Values | None) -> str:
-    """Return a measured or published number with its unit and what it was taken on."""
-    return "" if found is None else f"{found['value']:g} {found['unit']} {found['name']}, {found['dataset']}"
+    """Return a measured or published number with its unit and name."""
+    return "" if found is None else f"{found['value']:g} {found['unit']} {found['name']}"
 
 
 def sure(boxes: Sequence[Values]) -> list[Values]:

@@ -5,7 +5,6 @@ TEXTS = {
     "report_one": "{models} models on {picture}",
     "report_many": "{models} models on {pictures} pictures",
     "report_made": "Made with vit-playground {version}.",
-    "report_stopped": "This run was stopped before its end; the same command goes on where it stopped.",
     "report_models": "Models",
     "report_models_more": (
         "Click a heading to sort. Time is the median of several plain forward passes after warming up, memory the "
@@ -37,7 +36,7 @@ TEXTS = {
     "report_regions": "Regions by their share of the picture",
     "report_maps": "One place, all models",
     "report_maps_more": (
-        "{method} from {place}. One colour scale for all maps: dark is {low}, bright is {high} {unit}. "
+        "{method} from {place}. One colour scale for all maps (square root): from {low} to {high} {unit}. "
         "The outline is where each map starts."
     ),
     "report_maps_point": "the point {x:.0f}, {y:.0f}",
@@ -45,7 +44,7 @@ TEXTS = {
     "report_map_alt": "{title}: where it looks from {start}",
     "report_agreement": "Where they agree",
     "report_agreement_more": (
-        "1 is the same answer, 0 nothing in common. Classes: 1 − Jensen-Shannon divergence over the classes that both "
+        "1 is the same answer, 0 nothing in common. Classes: 1 - Jensen-Shannon divergence over the classes that both "
         "know; boxes: F1 of those with one label that overlap by half or more, of boxes that score {least} or more."
     ),
     "report_pair": "Models",
