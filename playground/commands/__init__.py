@@ -5,6 +5,7 @@ from types import ModuleType
 
 COMMANDS = {  # name: what the list of commands says
     "explain": "write a map of what a model looks at",
+    "compare": "ask several models about pictures, and say what each costs",
     "embed": "write the tokens of a picture, for NumPy, tables, a page or the Embedding Projector",
     "faithfulness": "measure how far explanations can be trusted, over a data set",
 }

@@ -1,6 +1,6 @@
 """English."""
 
-from playground.texts import en_attention, en_compare, en_patches
+from playground.texts import en_attention, en_compare, en_patches, en_report
 
 TEXTS = {
     # page
@@ -26,6 +26,7 @@ TEXTS = {
     "where_hub_about": "Hub, about {size}",
     "where_hub_unsized": "Hub",
     "where_local": "local file",
+    "where_untrained": "untrained, random weights",
     # predict
     "predict": "Predict",
     "top_k": "Classes shown",
@@ -81,6 +82,7 @@ TEXTS = {
     "source_bundled": "bundled, trained in this project",
     "source_hub": "Hugging Face Hub: {repo}",
     "source_local": "local file",
+    "source_untrained": "untrained: random weights, whose answers mean nothing",
     "metric": "{name} {value:.3g} {unit}",
     "metrics": "{values} on {dataset}",
     # errors
@@ -90,6 +92,7 @@ TEXTS = {
     "error_body": "The request is larger than {limit} MB.",
     "error_route": "There is no such API name; /gradio_api/info lists them.",
     **en_attention.TEXTS,
+    **en_report.TEXTS,
     **en_compare.TEXTS,
     **en_patches.TEXTS,
 }
