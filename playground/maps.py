@@ -54,9 +54,12 @@ def of_trace(
     return explain(method, trace, target, settings, access)
 
 
-def of_another_class(trace: Trace, card: Card, made: Map, settings: Settings, class_index: int) -> Map:
+def of_another_class(
+    trace: Trace, card: Card, made: Map, settings: Settings, class_index: int, cancelled: Callable[[], bool] = never
+) -> Map:
     """Return the map of the same question for another class; `trace` as `made` was made of."""
-    return of_trace(trace, card, made.method, replace(made.target, class_index=class_index), settings)
+    target = replace(made.target, class_index=class_index)
+    return of_trace(trace, card, made.method, target, settings, stay, cancelled)
 
 
 def of_random_weights(

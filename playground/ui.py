@@ -64,7 +64,7 @@ def build() -> Page:
         )
         with gr.Row(elem_id="pg-main"):
             with gr.Column(scale=4, min_width=300, elem_id="pg-panel"):
-                panel = build_panel(page)
+                panel = build_panel(page, TABS[0].key)
             with gr.Column(scale=8, min_width=320, elem_id="pg-answers"), gr.Tabs(overflow_behavior="wrap"):
                 for tab in TABS:
                     with gr.Tab(say(tab.key), id=tab.key) as here:

@@ -1,4 +1,4 @@
-"""The Attention tab in a real browser: click, keys, play, tiles, atlas, gradients, files, faults, phone."""
+"""The Attention tab in a real browser: click, keys, play, tiles, atlas, boxes, gradients, files, faults, phone."""
 
 import re
 from pathlib import Path
@@ -91,6 +91,37 @@ def test_a_dot_of_the_atlas_chooses_its_head(opened: Visit) -> None:
     expect(opened.tab.locator(CAPTION)).to_contain_text("head 1", timeout=20_000)
 
 
+def test_a_box_is_drawn_with_two_clicks_and_moved_with_the_keyboard(opened: Visit) -> None:
+    look_at(opened, "Can it be trusted?")
+    opened.tab.locator("#pg-box-draw").click()
+    expect(opened.tab.locator("#pg-box")).to_contain_text("Click one corner")
+    click_in(opened, "#pg-map-view .pg-plot", 0.4, 0.4)
+    expect(opened.tab.locator("#pg-box")).to_contain_text("Now click the opposite corner", timeout=20_000)
+    click_in(opened, "#pg-map-view .pg-plot", 0.6, 0.7)
+    said = opened.tab.locator("#pg-map-more")
+    expect(said).to_contain_text("Your box", timeout=20_000)
+    before = said.inner_text()
+    left = opened.tab.get_by_label("Left", exact=True)
+    left.fill(str(float(left.input_value()) / 2))
+    expect(said).not_to_have_text(before, timeout=20_000)
+    assert "highest place inside" in said.inner_text()
+
+
+def test_a_row_of_the_query_table_chooses_its_object(visit: Visit) -> None:  # noqa: F811
+    visit.choose_family("DETR")
+    open_tab(visit)
+    look_at(visit, "Queries among each other")
+    heat = f"{TILES} .heatmaplayer"
+    expect(visit.tab.locator(heat).first).to_be_visible(timeout=20_000)
+    before = visit.tab.get_by_label("Object", exact=True).input_value()
+    click_in(visit, f"{TILES} .draglayer .nsewdrag", 0.5, 0.9)
+    expect(visit.tab.get_by_label("Object", exact=True)).not_to_have_value(before, timeout=20_000)
+
+
+def look_at(visit: Visit, title: str) -> None:  # noqa: F811
+    visit.tab.locator("#pg-looks label", has_text=title).click()
+
+
 def test_gradients_run_once_more_and_ask_for_a_class(opened: Visit) -> None:
     before = opened.runs()
     opened.tab.get_by_label("Method", exact=True).click()
@@ -119,10 +150,13 @@ def test_the_map_leaves_as_picture_page_and_arrays(opened: Visit, tmp_path: Path
 
 
 def test_a_model_that_cannot_be_had_leaves_the_tab_working(visit: Visit) -> None:  # noqa: F811
-    """The failure comes before the tab is opened for the first time."""
-    visit.tab.locator("#pg-model input").click()
+    """The failure comes before the tab is opened at all; the picker goes back to the model whose answer stands."""
+    picker = visit.tab.locator("#pg-model input")
+    answering = picker.input_value()
+    picker.click()
     visit.tab.get_by_role("option").filter(has_text="Hub").first.click()
     expect(visit.tab.locator(".toast-body")).to_be_visible(timeout=60_000)
+    expect(picker).to_have_value(answering, timeout=20_000)
     visit.choose_family("Axial attention")
     open_tab(visit)
 

@@ -95,6 +95,7 @@ def test_coatnet_distances_use_the_stride_of_their_stage() -> None:
 
 
 def test_attention_is_compared_by_columns() -> None:
+    """Rows give another quantity than DeepViT's, and are often taken in its place."""
     layers = [attention(2, 5, seed) for seed in range(3)]
     trace = by_hand([*layers, layers[0]], (1, 5))
     found = attention_similarity(trace)

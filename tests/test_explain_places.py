@@ -1,6 +1,7 @@
 """What stands beside maps of attention: receptive fields, axial terms, slots of queries, outliers, mask attention."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,3 +213,13 @@ def test_a_slot_is_the_box_of_a_query_and_the_middle_of_what_it_looks_at() -> No
 @pytest.mark.parametrize(("wide", "high", "shape"), [(0.05, 0.05, "small"), (0.5, 0.2, "wide"), (0.1, 0.3, "tall")])
 def test_slots_have_the_shapes_of_the_published_figure(wide: float, high: float, shape: str) -> None:
     assert Slot(0, 0, 1.0, (0.5, 0.5, wide, high), (0.5, 0.5), 0.1).shape == shape
+
+
+def test_sure_queries_of_a_panoptic_model_look_somewhere_to_draw_their_masks() -> None:
+    model: Any = model_of("panoptic")
+    assert traced("panoptic", model=model).mask_attention.shape == (0, 8, 3, 5)  # type: ignore[union-attr]
+    model.class_embed.bias[2] = 30.0  # now every query is sure of a class
+    maps = traced("panoptic", model=model).mask_attention
+    assert maps is not None
+    assert maps.shape == (4, 8, 3, 5)
+    assert torch.allclose(maps.sum((1, 2, 3)), torch.ones(4), atol=1e-5)  # over heads and places together

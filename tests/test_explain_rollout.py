@@ -212,6 +212,7 @@ def test_artefact_tokens_can_be_left_out() -> None:
 
 
 def test_padding_gets_nothing() -> None:
+    """The published DETR explanations leave the padding mask out."""
     bias = torch.zeros(1, 1, 6)
     bias[..., 4:] = -torch.inf
     trace = by_hand([attention(1, 6, 0)], (2, 3))

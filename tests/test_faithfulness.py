@@ -127,6 +127,7 @@ def test_ties_are_broken_at_random_but_the_same_way_again() -> None:
 
 
 def test_the_fill_stays_inside_the_patches_and_is_the_mean_or_a_blur() -> None:
+    """Elsewhere black is filled in after normalisation, and pixels of one patch leak into the next."""
     pixels = torch.randn(3, 32, 48, generator=torch.Generator().manual_seed(0))
     assert not filled(pixels, "mean").any()
     blurred = filled(pixels, "blur")

@@ -55,11 +55,27 @@ def test_a_label_keeps_its_colour_when_the_threshold_hides_boxes() -> None:
 
 
 def test_a_crowd_of_boxes_names_only_the_best() -> None:
-    crowd = [Box("ant", i / 100, (i, i, i + 9.0, i + 9.0), 0, i) for i in range(100)]
+    places = [(i % 5 * 120.0, i // 5 * 24.0) for i in range(100)]
+    crowd = [Box("ant", i / 100, (x, y, x + 9, y + 9), 0, i) for i, (x, y) in enumerate(places)]
     drawn = boxes(crowd, encode(photo()), SIZE)
     assert len(drawn.data) == 100
     assert len(drawn.layout.annotations) == NAMED
     assert len(drawn.to_json()) < LIMIT
+
+
+def test_labels_do_not_cover_each_other_and_the_best_keep_theirs() -> None:
+    """Several queries that answer one object: the second label moves to another corner, the others go."""
+    heap = [Box("bus", 0.9 - i / 10, (100.0 + i, 100.0 + i, 200.0 + i, 150.0 + i), 0, i) for i in range(9)]
+    drawn = boxes(heap, "", SIZE)
+    corners = [(note.x, note.y) for note in drawn.layout.annotations]
+    assert corners[0] == (100, 100)
+    assert 2 <= len(corners) < 9
+    wide, high = 7 * len("bus 90 %") + 6, 20
+    scale = max(SIZE[0] / 560, SIZE[1] / 460)
+    for i, (x, y) in enumerate(corners):
+        for u, v in corners[:i]:
+            assert abs(x - u) >= wide * scale - 1e-6 or abs(y - v) >= high * scale - 1e-6
+    assert len(drawn.data) == 9  # every box still says its label when it is pointed at
 
 
 def test_segments_are_tinted_and_say_their_name_where_they_lie() -> None:

@@ -49,8 +49,29 @@ def card(task: str = "classification") -> object:
 def test_a_sure_answer_and_an_unsure_one_read_differently() -> None:
     sure, unsure = (words.headline(answer(classes=CLASSES, unsure=flag), 0.5) for flag in (False, True))
     assert Parsed(sure).texts == ["lion", "90 % sure"]
-    assert Parsed(unsure).texts[0] == "Not sure"
-    assert "“lion”" in unsure
+    assert Parsed(unsure).texts[0] == "Perhaps: lion"
+    assert "90 % is too little" in unsure
+    weak = answer(classes=(replace(CLASSES[0], score=0.38), *CLASSES[1:]))
+    assert Parsed(words.headline(weak, 0.5)).texts == ["lion", "The likeliest of all, at 38 %"]
+
+
+def test_boxes_start_at_the_least_score_of_the_card_and_stay_where_they_were_set() -> None:
+    first = kept("detection")
+    assert predict.least_score(first, None, 0.5) == first.card.threshold == 0.5
+    weak = replace(first, card=replace(first.card, threshold=0.27))
+    assert predict.least_score(weak, None, 0.5) == 0.27
+    assert predict.least_score(weak, first, 0.8) == 0.8  # the same model: what the visitor set
+    other = replace(first, prediction=replace(first.prediction, model="another"))
+    assert predict.least_score(weak, other, 0.8) == 0.27
+
+
+def test_a_picker_goes_back_to_a_known_model_alone() -> None:
+    known = card("detection")
+    family, model = controls.go_back(known.name)
+    assert family["value"] == known.family
+    assert model["value"] == known.name
+    assert known.name in [name for _, name in model["choices"]]
+    assert controls.go_back("no-such-model") == (gr.skip(), gr.skip())
 
 
 @pytest.mark.parametrize(
@@ -205,7 +226,7 @@ def test_a_view_sends_figures_as_json_and_names_its_events() -> None:
 
 
 def kept(task: str) -> predict.Answer:
-    return predict.Answer(answer(task, classes=CLASSES, boxes=BOXES), card(), picture=encode(photo()))  # type: ignore[arg-type]
+    return predict.Answer(("", ""), answer(task, classes=CLASSES, boxes=BOXES), card(), picture=encode(photo()))  # type: ignore[arg-type]
 
 
 def test_settings_redraw_without_a_model() -> None:

@@ -18,13 +18,15 @@ MADS = 6  # outliers lie this many median absolute deviations above the median
 class Artefacts:
     """Tokens of one level whose norm stands out.
 
-    `norms` [N] of all tokens, prefix first; `threshold` of the patches, median + k MAD; `places` of the outliers in
-    the sequence, prefix counted; `patches` the same as (row, col), and `deviations` how many MAD each lies above the
-    median (infinite where all others are alike).
+    `norms` [N] of all tokens, the `prefix` first; `median` and `threshold` of the patches, median + k MAD; `places` of
+    the outliers in the sequence, prefix counted; `patches` the same as (row, col), and `deviations` how many MAD each
+    lies above the median (infinite where all others are alike).
     """
 
     level: str
     norms: np.ndarray
+    prefix: int
+    median: float
     threshold: float
     places: tuple[int, ...]
     patches: tuple[tuple[int, int], ...]
@@ -51,7 +53,7 @@ def artefacts(trace: Trace, level: int = -1, mads: int = MADS) -> Artefacts:
     places = tuple(skip + i for i in found)
     at = tuple((i // cols, i % cols) for i in found)
     far = tuple(((patches[found] - middle) / deviation).tolist())
-    return Artefacts(tokens.name, norms.numpy(), threshold, places, at, far)
+    return Artefacts(tokens.name, norms.numpy(), skip, float(middle), threshold, places, at, far)
 
 
 def outliers(trace: Trace) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """How far a map can be trusted: what the model does when the places it names are taken away or shown alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,10 +90,10 @@ def measure(trace: Trace, made: Map, access: Access, base: Baselines) -> Trust:
     (curves,) = _curves(trace, base.target, access, [order], [made.method], base.steps)
     beats_random, beats_centre = {}, {}
     for fill in FILLS:
-        gain = _gain(curves, fill)
+        own = gain(curves, fill)
         random = zip(base.random_aucs["insertion", fill], base.random_aucs["deletion", fill], strict=True)
-        beats_random[fill] = gain > max(insertion - deletion for insertion, deletion in random)
-        beats_centre[fill] = gain > _gain(base.centre, fill)
+        beats_random[fill] = own > max(insertion - deletion for insertion, deletion in random)
+        beats_centre[fill] = own > gain(base.centre, fill)
     return Trust(tuple(curves), beats_random, beats_centre)
 
 
@@ -122,7 +122,8 @@ def on_grid(trace: Trace, made: Map, grid: tuple[int, int]) -> np.ndarray:
     return (sums / np.maximum(np.bincount(where, minlength=grid[0] * grid[1]), 1)).reshape(grid)
 
 
-def _gain(curves: tuple[Curve, ...] | list[Curve], fill: str) -> float:
+def gain(curves: Sequence[Curve], fill: str) -> float:
+    """Return the area of insertion less that of deletion, -1..1, of curves with one fill: the higher the better."""
     areas = {curve.mode: curve.auc for curve in curves if curve.fill == fill}
     return areas["insertion"] - areas["deletion"]
 

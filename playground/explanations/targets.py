@@ -41,6 +41,16 @@ def class_of(trace: Trace, target: Target) -> int:
     return checks.whole(target.class_index, "The class", 0, logits.numel() - 1)
 
 
+def second_class(trace: Trace, target: Target) -> int:
+    """Return the best class of the answer, or of the chosen query's, but for the target's own."""
+    own = class_of(trace, target)
+    assert trace.logits is not None
+    logits = trace.logits[query_of(trace, target), :-1] if is_detector(trace) else trace.logits
+    if logits.numel() < 2:
+        raise ValueError("This model has one class only, so there is no other to compare with.")
+    return next(index for index in logits.argsort(descending=True).tolist() if index != own)
+
+
 def resolved(trace: Trace, target: Target) -> Target:
     """Return the target with its class, and for a detector its query, filled in from the answer."""
     query = query_of(trace, target) if is_detector(trace) else None

@@ -56,7 +56,8 @@ def curves(charts: Sequence[tuple[str, Sequence[Line]]], alt: str) -> go.Figure:
             for line in lines
         ]
         domain = [left, left + wide]
-        layout[f"xaxis{end}"] = {**grid, "domain": domain, "range": [0, 1], "tickformat": ".0%", "anchor": f"y{end}"}
+        shares = {"range": [0, 1], "tickformat": ".0%", "tickvals": [0.5, 1]}  # the other axis says the 0
+        layout[f"xaxis{end}"] = {**grid, **shares, "domain": domain, "anchor": f"y{end}"}
         layout[f"yaxis{end}"] = {**grid, "range": [0, most * 1.05 or 1], "anchor": f"x{end}", "domain": [0, 0.9]}
         notes.append(
             {"text": plain(title), "x": left, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper",

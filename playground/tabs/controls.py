@@ -18,6 +18,9 @@ from playground.texts import say
 # The browser remembers the last good picture and puts it back when a file cannot be read.
 KEEP = "(picture) => { if (picture) window.__pgPicture = picture; }"
 PUT_BACK = "(picture) => window.__pgPicture ?? picture"
+# The browser remembers the model whose answer stands in the open tab.
+ANSWERED = "(model, opened) => { if (opened === '%s') window.__pgModel = model; }"
+LAST_ANSWERED = "(model) => window.__pgModel ?? model"
 TASKS = ("classification", "detection", "panoptic", "features")
 
 
@@ -52,20 +55,33 @@ class Panel:
     ) -> list[Any]:
         """Call run(picture, model, *more) when this tab is opened, and at changes as `when_asked` while it is open.
 
-        `run` may be a generator. It is to look itself whether what it shows is still what is asked. Returns what can
-        be cancelled.
+        `run` may be a generator, or have a last parameter `progress`. It is to look itself whether what it shows is
+        still what is asked. Returns what can be cancelled.
         """
         assert self.tab is not None
         key = self.key
 
         def if_open(picture: Any, model: Any, opened: Any, *given: Any) -> Any:
-            return run(picture, model, *given) if opened == key else {}
+            return run(picture, model, *given) if opened == key else gr.skip()
+
+        def telling_if_open(
+            picture: Any,
+            model: Any,
+            opened: Any,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008
+            *given: Any,
+        ) -> Any:
+            return run(picture, model, *given, progress=progress) if opened == key else gr.skip()
 
         def steps_if_open(picture: Any, model: Any, opened: Any, *given: Any) -> Iterator[Any]:
             if opened == key:
                 yield from run(picture, model, *given)
+            else:
+                yield gr.skip()  # the outputs of a generator that yields nothing would be emptied
 
-        checked = steps_if_open if inspect.isgeneratorfunction(run) else if_open
+        tells = "progress" in inspect.signature(run).parameters
+        once = telling_if_open if tells else if_open
+        checked = steps_if_open if inspect.isgeneratorfunction(run) else once
         changed = self.when_asked(checked, [self.opened, *more], outputs, view, also)
         opened = self.tab.select(
             run,
@@ -77,7 +93,7 @@ class Panel:
             concurrency_limit=1,
             api_visibility="private",
         )
-        return [*changed, opened]
+        return [*changed, *self._told([opened])]
 
     def when_asked(
         self,
@@ -93,19 +109,29 @@ class Panel:
         further events. Returns what can be cancelled.
         """
         inputs = [self.picture, self.model, *more]
-        return [
-            listen(
-                run,
-                inputs,
-                outputs,
-                trigger_mode="always_last",
-                show_progress_on=view,
-                concurrency_id="model",
-                concurrency_limit=1,
-                api_visibility="private",
-            )
-            for listen in (*self.changes, *also)
-        ]
+        return self._told(
+            [
+                listen(
+                    run,
+                    inputs,
+                    outputs,
+                    trigger_mode="always_last",
+                    show_progress_on=view,
+                    concurrency_id="model",
+                    concurrency_limit=1,
+                    api_visibility="private",
+                )
+                for listen in (*self.changes, *also)
+            ]
+        )
+
+    def _told(self, asked: list[Any]) -> list[Any]:
+        """Let the browser note the model that answered in the open tab, and go back to it when another one fails."""
+        quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+        for event in asked:
+            event.success(None, [self.model, self.opened], None, js=ANSWERED % self.key, **quiet)
+            event.failure(go_back, self.model, [self.family, self.model], js=LAST_ANSWERED, **quiet)
+        return asked
 
 
 def cards() -> list[Card]:
@@ -161,8 +187,8 @@ def _where(card: Card) -> str:
     return say("where_hub_unsized")
 
 
-def build_panel(page: gr.Blocks) -> Panel:
-    """Lay out the panel inside the current context."""
+def build_panel(page: gr.Blocks, first_tab: str) -> Panel:
+    """Lay out the panel inside the current context of a page that opens with the tab of this key."""
     picture = ModelImage(
         first_photo(),
         label=say("picture"),
@@ -190,12 +216,21 @@ def build_panel(page: gr.Blocks) -> Panel:
         good.success(None, picture, None, js=KEEP, api_visibility="private")
     read.failure(None, picture, picture, js=PUT_BACK, api_visibility="private")
     changes = (partial(gr.on, [page.load, model.change]), chosen.success, read.success)
-    return Panel(page, picture, family, model, gr.Textbox(visible="hidden"), changes)
+    return Panel(page, picture, family, model, gr.Textbox(first_tab, visible="hidden"), changes)
 
 
 def pick_family(family: Any) -> Any:
     """Offer the models of a family and choose its first."""
     return gr.update(choices=choices(family), value=_first(family))
+
+
+def go_back(model: Any) -> tuple[Any, Any]:
+    """Offer the family of a model that is known, and choose it; change nothing for another name."""
+    try:
+        family = catalogue.find(model).family
+    except ValueError:
+        return gr.skip(), gr.skip()
+    return gr.update(value=family), gr.update(choices=choices(family), value=model)
 
 
 def _first(family: Any) -> str | None:

@@ -13,7 +13,7 @@ from playground.figures.bars import ROW, bars
 from playground.figures.boxes import boxes
 from playground.figures.picture import encode
 from playground.figures.segments import segments
-from playground.image import Picture
+from playground.image import Picture, content_key
 from playground.models import catalogue
 from playground.models.card import Card
 from playground.tabs import words
@@ -23,16 +23,17 @@ from playground.trace import Prediction
 
 MOST_CLASSES = 10
 CLASSES = 5
-THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
     """What the page keeps of an answer to draw it again without the model: no pixels but the small encoded picture.
 
-    `segments` is the finished figure of a panoptic answer, which has nothing to set.
+    `segments` is the finished figure of a panoptic answer, which has nothing to set. `asked` tells the picture and
+    model from others.
     """
 
+    asked: tuple[str, str]
     prediction: Prediction
     card: Card
     picture: str = ""
@@ -42,13 +43,20 @@ class Answer:
 def ask(picture: Picture, model: Any, progress: Callable[[float, str], None] | None = None) -> Answer:
     """Run the model named `model` on the picture. Raises ValueError with one sentence."""
     card = catalogue.find(model)
+    asked = (content_key(picture), str(model))
     found = inference.predict(picture, card, top_k=MOST_CLASSES, progress=progress)
     if found.task == "detection":
-        return Answer(found, card, encode(picture.rgb))
+        return Answer(asked, found, card, encode(picture.rgb))
     if found.task == "panoptic" and found.segment_map is not None:
         drawn = segments(found.segments, found.segment_map, encode(picture.rgb), found.picture_size)
-        return Answer(replace(found, segment_map=None), card, segments=drawn)
-    return Answer(found, card)
+        return Answer(asked, replace(found, segment_map=None), card, segments=drawn)
+    return Answer(asked, found, card)
+
+
+def least_score(answer: Answer, before: Answer | None, now: Any) -> Any:
+    """Return the least score of a box to show: as it was set, but of another model the one that its card names."""
+    same = before is not None and before.prediction.model == answer.prediction.model
+    return now if same else answer.card.threshold
 
 
 def draw(answer: Answer, top_k: Any, threshold: Any) -> Figure | None:
@@ -74,7 +82,7 @@ def build(panel: Panel) -> None:
         threshold = gr.Slider(
             inference.LEAST_BOX_SCORE,
             1,
-            THRESHOLD,
+            Card.threshold,
             step=0.01,
             label=say("threshold"),
             elem_id="pg-threshold",
@@ -95,26 +103,31 @@ def build(panel: Panel) -> None:
     def run(
         picture: Picture | None,
         model: Any,
+        before: Answer | None,
         classes: Any,
         least: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> dict[Any, Any]:
         if picture is None:
             return {headline: words.no_picture()}
+        if before is not None and before.asked == (content_key(picture), str(model)):
+            return gr.skip()
         with sentences():
             held = ask(picture, model, lambda share, text: progress(share, desc=text))
+        least = least_score(held, before, least)
         return {
             answer: held,
             top_k: gr.update(visible=held.prediction.task == "classification"),
-            threshold: gr.update(visible=held.prediction.task == "detection"),
+            threshold: gr.update(value=least, visible=held.prediction.task == "detection"),
             facts: words.facts(held.prediction, held.card),
             **redrawn(held, classes, least),
         }
 
     def redraw(held: Answer | None, classes: Any, least: Any) -> dict[Any, Any]:
-        return {} if held is None else redrawn(held, classes, least)
+        return gr.skip() if held is None else redrawn(held, classes, least)
 
-    panel.when_asked(run, [top_k, threshold], [answer, view, headline, top_k, threshold, table, facts], view)
+    shown = [answer, view, headline, top_k, threshold, table, facts]
+    panel.when_open(run, [answer, top_k, threshold], shown, view)
     gr.on(
         [top_k.input, threshold.input],
         redraw,

@@ -10,6 +10,7 @@ from playground.texts import say
 from playground.trace import Box, Prediction
 
 NAMED = 4
+LIKELY = 0.5  # from here on one class is likelier than all others together
 
 
 def headline(answer: Prediction, threshold: float) -> str:
@@ -25,8 +26,8 @@ def said(answer: Prediction, threshold: float) -> tuple[str, str]:
     if answer.task == "classification":
         best = answer.classes[0]
         if answer.unsure:
-            return say("unsure"), say("unsure_more", share=percent(best.score), label=best.label)
-        return best.label, say("sure_more", share=percent(best.score))
+            return say("unsure", label=best.label), say("unsure_more", share=percent(best.score))
+        return best.label, say("sure_more" if best.score >= LIKELY else "likely_more", share=percent(best.score))
     if answer.task == "panoptic":
         count = len(answer.segments)
         return _count(count, "segment"), _counted(segment.label for segment in answer.segments)

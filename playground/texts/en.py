@@ -35,10 +35,9 @@ TEXTS = {
     "choose_picture_more": "The answer below is for the picture before.",
     "waiting": "The first answer is being made …",
     "sure_more": "{share} sure",
-    "unsure": "Not sure",
-    "unsure_more": (
-        "{share} for “{label}” is too little to rely on; the picture may show something this model was never taught."
-    ),
+    "likely_more": "The likeliest of all, at {share}",
+    "unsure": "Perhaps: {label}",
+    "unsure_more": ("{share} is too little to rely on; the picture may show something this model was never taught."),
     "no_boxes": "Nothing found at {threshold} or more",
     "no_boxes_more": "Lower the least score to see weaker answers.",
     "no_boxes_at_all": "No objects found",

@@ -11,6 +11,7 @@ TEXTS = {
     "shared_scale": "One scale for all tiles (square root)",
     "strongest": "Strongest in row {row}, column {col}, with {value}.",
     "legend": "least {least}, most {most}, on a grid of {rows} × {cols}",
+    "click_to_raw": "A click leaves {title} and shows raw attention.",
     # below the map
     "looks": "Look further",
     "look_tiles": "Every layer and head",
@@ -37,6 +38,74 @@ TEXTS = {
         "How alike any two layers are, 1 for the same. Attention that grows alike from layer to layer has collapsed; "
         "attention is never negative, which alone makes it look alike, so the second table takes that out."
     ),
+    "look_queries": "Queries among each other",
+    "more_queries": (
+        "A row is an object query that looks, a column one that is looked at, the surest first: so the model keeps two "
+        "queries from answering the same object. Press ▶ to go through the layers; click a row to see that query’s map."
+    ),
+    "queries_rows": "looks",
+    "queries_columns": "is looked at",
+    "queries_alt": "Attention among {count} object queries, one decoder layer at a time; the field Object chooses one",
+    "look_slots": "Slots",
+    "more_slots": (
+        "Every object query has one box here: a dot in its middle, the larger the surer, and a line to the middle of "
+        "what its last layer looks at. Green is small, red wide, blue tall. One picture shows where each query answers "
+        "now; which places and sizes a query prefers shows only over many pictures. Click a dot to see its map."
+    ),
+    "slots_counts": "{small} small, {wide} wide, {tall} tall boxes.",
+    "slots_alt": "{count} object queries on the picture: where each answers and looks; the field Object chooses one",
+    "look_mask": "Mask attention",
+    "more_mask": (
+        "Where each query that names something looks to draw its mask, one tile a head. All tiles of a query "
+        "share one sum of 1. The slider goes through the queries."
+    ),
+    "mask_none": "No query of this picture is sure enough to draw a mask.",
+    "mask_alt": "Maps of all heads of the mask head, one query at a time, for {count} queries",
+    "look_terms": "Position terms",
+    "more_terms": (
+        "What one block attends, and what it would attend by one term of its logits alone: content q · k, query with "
+        "position q · r, key with position k · r. Tiles are heads, both steps composed; the slider goes through the "
+        "terms. The table says what share of the spread of the logits each term brings."
+    ),
+    "terms_all": "all terms",
+    "terms_alone": "{term} alone",
+    "terms_head": "Head",
+    "terms_column": "Column, {term}",
+    "terms_row": "Row, {term}",
+    "terms_alt": "Maps of all heads of {layer}, of all terms and of each term alone",
+    "tiles_axis_both": (
+        "Columns attend first (height), then rows (width). A tile composes the two steps of one head exactly; in the "
+        "model the row step reads all heads of the column step together."
+    ),
+    "tiles_axis_column": "Each tile is the column step of one head alone, the first of the two.",
+    "tiles_axis_row": "Each tile is the row step of one head alone, the second of the two.",
+    "look_artefacts": "Outlier tokens",
+    "more_artefacts": (
+        "The length of all patch tokens after each level, before the final norm. Tokens far above the rest are used by "
+        "the model as scratch paper, and attention piles up on them. The button makes a rollout that leaves them out."
+    ),
+    "artefacts_run": "Rollout without them",
+    "artefacts_alt": "Norms of the patch tokens level by level, with {count} outliers",
+    "norms_median": "median",
+    "norms_threshold": "median and six deviations",
+    "norms_outliers": "outliers",
+    "norms_axis": "norm of a token",
+    "outlier": "{level}: row {row}, column {col}",
+    "outliers_none": "No patch stands out after {level}.",
+    "outliers_some": "After {level}, {count} patches have a norm above {threshold}:",
+    "outliers_more": "and {count} more.",
+    "outliers_patch": "Row, column",
+    "outliers_norm": "Norm",
+    "outliers_far": "Median absolute deviations above the median",
+    "look_ranked": "Leaderboard",
+    "more_ranked": "How faithful each method’s maps are to this model over many photos, beside chance and the centre.",
+    "ranked_none": "This model has no leaderboard yet. To make it, with a folder of photos:",
+    "ranked_command": "python -m playground faithfulness --model {model} --data FOLDER",
+    "ranked_method": "Method",
+    "ranked_about": "{photos} photos of {data}; {date}, {hardware}. Means with 95 % intervals, the best in bold.",
+    "ranked_other_weights": "Measured on earlier weights of this model.",
+    "ranked_left_out": "Left out:",
+    "ranked_how": "What the columns mean and how it was measured",
     "more_life": "What the detector’s heads read in this query after each decoder layer. They were trained to.",
     "more_trust": (
         "Patches are taken away, or shown alone, in the order of the map. A good map makes p(class) fall fast when its "
@@ -65,13 +134,35 @@ TEXTS = {
     "trust_chart": "{mode}, {fill}",
     "trust_what": "Area under the curve",
     "trust_alt": "Curves of p(class) while patches are taken away or shown, for the map, chance and the centre",
-    "trust_good": "Better than random and centre here ({fill})",
-    "trust_no_random": "No better than random here ({fill})",
-    "trust_no_centre": "No better than the centre here ({fill})",
+    "trust_good": "Better than random and centre here ({fill}: {map:.2f} against {random:.2f} and {centre:.2f})",
+    "trust_no_random": "No better than random here ({fill}: {map:.2f} against {random:.2f})",
+    "trust_no_centre": "No better than the centre here ({fill}: {map:.2f} against {centre:.2f})",
     "fill_mean": "grey",
     "fill_blur": "blurred",
     "badge_any_class": "Ignores the class you picked",
-    "badge_box": "In the box: {energy} of the map on {area} of the area; highest place inside {hit}",
+    "badge_same_class": "Ignores the class you picked: the map for “{label}” agrees to {value:.2f}",
+    "badge_class": "Knows the class you picked: the map for “{label}” agrees to {value:.2f}",
+    "badge_weights": "Changes when the model’s weights are random: {value:.2f} is left, mean of {count}",
+    "badge_survives": "Does not change when the model’s weights are random: {value:.2f} is left, mean of {count}",
+    "badge_no_random_map": "With random weights there is no such map to compare with",
+    "badge_box": "{whose}: {energy} of the map on {area} of the area; highest place inside {hit}",
+    "checks_run": "Check class and weights",
+    "checks_what": "Weights drawn anew, from the head down",
+    "checks_share": "{share} of the layers",
+    "checks_spearman": "Rank correlation",
+    "checks_abs": "Of sizes",
+    "checks_ssim": "SSIM",
+    # a box
+    "box_draw": "Draw a box",
+    "box_left": "Left",
+    "box_top": "Top",
+    "box_right": "Right",
+    "box_bottom": "Bottom",
+    "box_hint_0": "Hold the map against a box: two clicks on the map, or its edges in pixels of the picture.",
+    "box_hint_1": "Click one corner of the box on the map above.",
+    "box_hint_2": "Now click the opposite corner.",
+    "box_drawn": "Your box",
+    "box_found": "Box of {label}",
     # fields
     "method": "Method",
     "layer": "Layer",
@@ -119,6 +210,7 @@ TEXTS = {
     "who_class": "the class token",
     "who_mean": "the mean of all patches",
     "from_forward": "What {who} looks at.",
+    "from_pixels": "The pixels on which {who} depends.",
     "from_backward": "What looks at {who}.",
     "for_class": "For {label}.",
     "class_number": "class {number}",

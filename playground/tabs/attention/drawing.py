@@ -12,6 +12,7 @@ from playground.tabs.attention import words
 from playground.tabs.attention.held import (
     PATCH,
     RAW,
+    XYXY,
     Grid,
     Held,
     Shown,
@@ -24,7 +25,7 @@ from playground.tabs.attention.held import (
 from playground.texts import say
 from playground.trace import Link, Pool, Trace
 
-__all__ = ["every_head", "map_over", "nothing", "picture", "tile"]
+__all__ = ["every_head", "map_over", "maps_of", "nothing", "picture", "tile"]
 
 
 def picture(held: Held) -> Figure:
@@ -32,14 +33,16 @@ def picture(held: Held) -> Figure:
     return bare(held.picture, held.size, say("attention_bare_alt"))
 
 
-def map_over(held: Held, shown: Shown, strength: float) -> Figure:
-    """Draw the map over the picture, with the chosen patch, or with the boxes that can be chosen."""
+def map_over(held: Held, shown: Shown, strength: float, box_xyxy: XYXY | None = None) -> Figure:
+    """Draw the map over the picture, with the chosen patch, the boxes that can be chosen, or one that was drawn."""
     made = shown.made
     outlines: list[Outline] = []
     if shown.asks_query:
         wanted = box_of(held, made.target.query)
         outlines = [Outline(box.box_xyxy, box.label) for box in likely_objects(held)]
         outlines += [Outline(wanted.box_xyxy, wanted.label, chosen=True)] if wanted else []
+    if box_xyxy is not None:
+        outlines.append(Outline(box_xyxy, say("box_drawn"), chosen=True))
     return overlay(
         made.values,
         made.region_xyxy,
@@ -57,7 +60,7 @@ def map_over(held: Held, shown: Shown, strength: float) -> Figure:
 def every_head(trace: Trace, shown: Shown, shared: bool) -> Figure:
     """Draw the raw attention of all heads of all layers, from where the map starts."""
     links = drawn_links(trace, shown)
-    layers = [Layer(link.name, _maps(trace, link, shown)) for _, link in links]
+    layers = [Layer(link.name, maps_of(trace, link, shown)) for _, link in links]
     target = shown.made.target
     numbers = [number for number, _ in links]
     raw = shown.made.method == RAW
@@ -87,7 +90,7 @@ def drawn_links(trace: Trace, shown: Shown) -> list[tuple[int, Link]]:
     return [(number, links[number]) for _, number in layers_of(method_of(RAW), trace, wish)]
 
 
-def _maps(trace: Trace, link: Link, shown: Shown) -> Any:
+def maps_of(trace: Trace, link: Link, shown: Shown) -> Any:
     """Return one link's maps, float32 [heads, rows, cols], from the same place on the picture as the map shown."""
     back = backward(shown.wish)
     start_on, read = (link.reads, link.writes) if back else (link.writes, link.reads)
@@ -111,7 +114,7 @@ def _scaled(patch: tuple[int, int], old: Grid, new: Grid) -> tuple[int, int]:
     return int((patch[0] + 0.5) * new[0] / old[0]), int((patch[1] + 0.5) * new[1] / old[1])
 
 
-def _patch_box(shown: Shown) -> tuple[float, float, float, float] | None:
+def _patch_box(shown: Shown) -> XYXY | None:
     if shown.wish.start != PATCH or shown.grid is None or shown.grid_xyxy is None or shown.made.target.patch is None:
         return None
     x0, y0, x1, y1 = shown.grid_xyxy

@@ -14,6 +14,7 @@ from playground.texts import say
 START_LAYER = "start_layer"  # its range is the model's
 AXIS = "axis"  # for axial attention alone
 ALL_HEADS = -1
+FIRST_OPTION = 8  # among the values of the fields
 PART = "part"  # for attention with a learned bias alone
 HEADS = "heads"  # while no head is chosen
 
@@ -47,14 +48,20 @@ class Fields:
 
     def wish(self, values: Sequence[Any]) -> Wish:
         """Return the values of the fields as a wish; what they mean for this model is checked later."""
-        method, class_index, query, layer, head, start, row, col = values[:8]
-        options = {
-            option.name: value
-            for (owner, option, _), value in zip(self.options, values[8:], strict=True)
-            if owner == method
-        }
+        method, class_index, query, layer, head, start, row, col = values[:FIRST_OPTION]
+        options = self.options_of(method, values)
         head = None if head == ALL_HEADS else head
         return Wish(str(method), class_index, query, str(start or ANSWER), row, col, layer, head, options)
+
+    def options_of(self, method: str, values: Sequence[Any]) -> dict[str, Any]:
+        """Return the options of a method as its fields have them."""
+        given = zip(self.options, values[FIRST_OPTION:], strict=True)
+        return {option.name: value for (owner, option, _), value in given if owner == method}
+
+    def setting(self, method: str, option: str, value: Any) -> dict[Any, Any]:
+        """Return the update that gives an option of a method this value."""
+        wanted = (method, option)
+        return {field: gr.update(value=value) for owner, own, field in self.options if (owner, own.name) == wanted}
 
     def of_method(self, held: Held, method: Method) -> dict[Any, Any]:
         """Show what this method wants to know, before there is a map."""

@@ -1,40 +1,32 @@
-"""What else can be looked at below the map: small maps, the head atlas, likeness of layers, a query's life, trust."""
+"""What else can be looked at below the map, each thing for the models that have it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from html import escape
 from typing import Any
 
-import numpy as np
-
 from playground import maps
 from playground.explanations import Target
+from playground.explanations.artefacts import artefacts, level_names
 from playground.explanations.atlas import Head, atlas, effects
 from playground.explanations.bias import bias_share, relative_bias
-from playground.explanations.lens import life
 from playground.explanations.similarity import attention_similarity, feature_similarity
-from playground.figures.boxes import boxes
+from playground.explanations.terms import NAMES, position_terms
 from playground.figures.matrices import Table, matrices
-from playground.figures.overlay import Figure
+from playground.figures.norms import Level
+from playground.figures.norms import norms as norm_chart
 from playground.figures.panels import Layer, panels
 from playground.figures.scatter import Dot, dots
 from playground.figures.theme import percent
-from playground.models.labels import labels
-from playground.tabs.attention import drawing, trust, words
+from playground.image import Picture
+from playground.tabs.attention import detector, drawing, trust, words
 from playground.tabs.attention.held import RAW, Held, Shown, biased_links
+from playground.tabs.attention.leaderboard import ranked
+from playground.tabs.attention.looks import Asked, Drawn, Look
 from playground.texts import say
-from playground.trace import Box, Trace
+from playground.trace import AxialAttention, Trace
 
-Drawn = tuple[Figure | None, str]  # the figure and what stands beneath it
-
-
-@dataclass(frozen=True)
-class Look:
-    """One thing to look at: `key` names it among the texts, `fits` says for which models, `draw` draws it."""
-
-    key: str
-    fits: Callable[[Held, Trace], bool]
-    draw: Callable[[Held, Shown, Trace, bool], Drawn]
+MOST_LISTED = 24  # outliers in the table
 
 
 def offered(held: Held, trace: Trace) -> list[tuple[str, str]]:
@@ -42,11 +34,11 @@ def offered(held: Held, trace: Trace) -> list[tuple[str, str]]:
     return [(say(f"look_{look.key}"), look.key) for look in LOOKS if look.fits(held, trace)]
 
 
-def draw(key: str, held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
+def draw(key: str, held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
     """Draw what was chosen, or a sentence why it cannot be."""
     look = next((look for look in LOOKS if look.key == key), LOOKS[0])
     try:
-        return look.draw(held, shown, trace, shared)
+        return look.draw(held, shown, trace, asked)
     except ValueError as error:
         return None, f'<p class="pg-about">{escape(str(error))}</p>'
 
@@ -54,30 +46,33 @@ def draw(key: str, held: Held, shown: Shown, trace: Trace, shared: bool) -> Draw
 def waits(key: str, held: Held, shown: Shown) -> bool:
     """Whether pressing the button would measure something that is not known yet."""
     if key == "atlas":
-        return not held.unread and ("effects", _asked(shown)) not in held.memo and bool(held.classes or held.objects)
-    return key == "trust" and trust.drawn(held, shown)[0] is None
+        known = ("effects", _wanted(shown)) in held.memo
+        return not held.unread and not known and bool(held.classes or held.objects)
+    return key == "trust" and trust.curves_of(held, shown) is None
 
 
 def measured(
     key: str,
     held: Held,
     shown: Shown,
+    picture: Picture,
     trace: Trace,
     progress: Callable[[float], None],
     cancelled: Callable[[], bool],
 ) -> None:
-    """Run the model as often as it takes to know the trust in the map, or what each head of the atlas does."""
-    if key != "atlas":
+    """Run the model as often as it takes to know what `key` asks, and keep it.
+
+    "trust": the curves of the map; "checks": whether it knows the class and the weights; "atlas": what heads do.
+    """
+    if key == "checks":
+        trust.checked(held, shown, picture, progress, cancelled)
+    elif key == "atlas":
+        heads = _heads(held, trace)
+        lost = effects(trace, _wanted(shown), maps.access_to(held.card, progress, cancelled), heads)
+        found = {(head.layer, head.head, head.axis): loss for head, loss in zip(heads, lost, strict=True)}
+        held.memo["effects", _wanted(shown)] = found
+    else:
         trust.measured(held, shown, trace, progress, cancelled)
-        return
-    heads = _heads(held, trace)
-    lost = effects(trace, _asked(shown), maps.access_to(held.card, progress, cancelled), heads)
-    found = {(head.layer, head.head, head.axis): loss for head, loss in zip(heads, lost, strict=True)}
-    held.memo["effects", _asked(shown)] = found
-
-
-def _asked(shown: Shown) -> Target:
-    return Target(class_index=shown.made.target.class_index, query=shown.made.target.query)
 
 
 def dot(held: Held, trace: Trace, index: Any) -> tuple[int, int] | None:
@@ -88,24 +83,28 @@ def dot(held: Held, trace: Trace, index: Any) -> tuple[int, int] | None:
     return heads[index].layer, heads[index].head
 
 
+def _wanted(shown: Shown) -> Target:
+    return Target(class_index=shown.made.target.class_index, query=shown.made.target.query)
+
+
 def _has_attention(held: Held, trace: Trace) -> bool:
     return not held.unread
 
 
-def _comparable(held: Held, trace: Trace) -> bool:
+def _has_tokens(held: Held, trace: Trace) -> bool:
     return bool(trace.tokens)
-
-
-def _detects(held: Held, trace: Trace) -> bool:
-    return bool(held.objects)
 
 
 def _answers(held: Held, trace: Trace) -> bool:
     return trace.logits is not None
 
 
-def _tiles(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
-    return drawing.every_head(trace, shown, shared), ""
+def _classifies(held: Held, trace: Trace) -> bool:
+    return bool(held.classes)
+
+
+def _tiles(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
+    return drawing.every_head(trace, shown, asked.shared), ""
 
 
 def _heads(held: Held, trace: Trace) -> tuple[Head, ...]:
@@ -120,7 +119,7 @@ def _placed(held: Held, trace: Trace) -> list[Head]:
     return [head for head in _heads(held, trace) if head.distance is not None]
 
 
-def _atlas(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
+def _atlas(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
     heads = _placed(held, trace)
     if not heads:
         return None, f'<p class="pg-about">{escape(say("atlas_none"))}</p>'
@@ -128,7 +127,7 @@ def _atlas(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
     most = max(head.head for head in heads) + 1
     target = shown.made.target
     raw = shown.made.method == RAW
-    lost = held.memo.get(("effects", _asked(shown)), {})
+    lost = held.memo.get(("effects", _wanted(shown)), {})
     points = [
         Dot(
             name=", ".join(filter(None, (head.name, say("head", number=head.head + 1), head.axis))),
@@ -146,7 +145,7 @@ def _atlas(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
     return dots(points, names, say("atlas_alt", heads=len(points), layers=len(layers))), ""
 
 
-def _alike(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
+def _alike(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
     if "alike" not in held.memo:
         features = feature_similarity(trace)
         tables = [Table(say("alike_features"), features.names, features.values)]
@@ -162,31 +161,29 @@ def _alike(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
     return matrices(tables, say("alike_alt")), said
 
 
-def _life(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
-    steps = life(trace, shown.made.target, maps.access_to(held.card))
-    names = labels(held.card)
-    found, rows = [], []
-    for place, step in enumerate(steps):
-        best = int(np.argmax(step.probabilities[:-1]))
-        score, nothing = float(step.probabilities[best]), float(step.probabilities[-1])
-        x, y, wide, high = step.box_cxcywh
-        height, width = trace.view.image.height, trace.view.image.width
-        corners = np.array(
-            [[(x - wide / 2) * width, (y - high / 2) * height, (x + wide / 2) * width, (y + high / 2) * height]]
+def _artefacts(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
+    found = [artefacts(trace, level) for level in range(len(level_names(trace)))]
+    levels = []
+    for each in found:
+        patches = each.norms[each.prefix :]
+        usual = patches[patches <= each.threshold]
+        named = tuple(
+            (say("outlier", level=each.level, row=patch[0], col=patch[1]), float(each.norms[place]))
+            for patch, place in zip(each.patches[:MOST_LISTED], each.places, strict=False)
         )
-        box = tuple(float(edge) for edge in trace.view.to_upload(corners)[0])
-        label = names[best] or say("class_number", number=best)
-        found.append(Box(f"{place + 1}: {label}", score, (box[0], box[1], box[2], box[3]), place, place))
-        rows.append([step.layer, label, percent(score), percent(nothing), ", ".join(f"{edge:.0f}" for edge in box)])
-    head = [say(f"life_{part}") for part in ("layer", "label", "score", "nothing", "box")]
-    return boxes(found, held.picture, held.size), words.table(head, rows)
+        least, middle, greatest = float(usual.min()), each.median, float(usual.max())
+        levels.append(Level(each.level, least, middle, greatest, each.threshold, named))
+    names = (say("norms_median"), say("norms_threshold"), say("norms_outliers"), say("norms_axis"))
+    at = shown.made.target.layer if shown.made.method == "norms" and shown.made.target.layer is not None else -1
+    chart = norm_chart(levels, names, say("artefacts_alt", count=sum(len(each.places) for each in found)))
+    return chart, words.outliers(found[at], MOST_LISTED)
 
 
 def _has_bias(held: Held, trace: Trace) -> bool:
     return held.biased
 
 
-def _bias(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
+def _bias(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
     links = biased_links(trace)
     layers = [Layer(link.name, relative_bias(link)) for link in links]
     head = [say("layer"), say("bias_share")]
@@ -194,15 +191,46 @@ def _bias(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
     return panels(layers, len(layers) - 1, None, say("bias_alt"), shared=False), words.table(head, rows)
 
 
-def _trust(held: Held, shown: Shown, trace: Trace, shared: bool) -> Drawn:
-    return trust.drawn(held, shown)
+def _is_axial(held: Held, trace: Trace) -> bool:
+    return held.axial
+
+
+def _terms(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
+    links = drawing.drawn_links(trace, shown)
+    asked_for = shown.made.target.layer if shown.made.method == RAW else None
+    number, link = next((x for x in links if x[0] == asked_for), links[-1])
+    found = position_terms(trace, number, maps.access_to(held.card))
+    named: list[tuple[str, AxialAttention]] = [
+        (say("terms_all"), found.whole),
+        *((say("terms_alone", term=name), step) for name, step in zip(NAMES, found.alone, strict=True)),
+    ]
+    steps = [(name, replace(link, step=step)) for name, step in named]
+    layers = [Layer(f"{link.name}: {name}", drawing.maps_of(trace, apart, shown)) for name, apart in steps]
+    head = [say("terms_head"), *(say("terms_column", term=name) for name in NAMES)]
+    head += [say("terms_row", term=name) for name in NAMES]
+    rows = [
+        [str(i + 1), *(percent(share) for share in (*column, *row))]
+        for i, (column, row) in enumerate(zip(found.column, found.row, strict=True))
+    ]
+    return panels(layers, 0, None, say("terms_alt", layer=link.name), asked.shared), words.table(head, rows)
+
+
+def _trust(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
+    return trust.drawn(held, shown, asked)
+
+
+def _ranked(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
+    return None, ranked(held.card)
 
 
 LOOKS = (
     Look("tiles", _has_attention, _tiles),
     Look("atlas", _has_attention, _atlas),
-    Look("alike", _comparable, _alike),
+    Look("alike", _has_tokens, _alike),
+    Look("terms", _is_axial, _terms),
     Look("bias", _has_bias, _bias),
-    Look("life", _detects, _life),
+    *detector.LOOKS,
+    Look("artefacts", _has_tokens, _artefacts),
     Look("trust", _answers, _trust),
+    Look("ranked", _classifies, _ranked),
 )

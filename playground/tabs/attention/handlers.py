@@ -6,23 +6,40 @@ from typing import Any
 
 import gradio as gr
 
-from playground import checks, inference
+from playground import checks, inference, maps
 from playground.components import sentences
 from playground.explanations import method_of
+from playground.explanations.targets import attention_links
 from playground.image import Picture
-from playground.tabs.attention import drawing, further, words
-from playground.tabs.attention.held import PATCH, RAW, Held, Shown, Wish, explained, look, picked, picked_query
+from playground.tabs.attention import boxing, detector, drawing, further, words
+from playground.tabs.attention.held import (
+    PATCH,
+    RAW,
+    XYXY,
+    Held,
+    Shown,
+    Wish,
+    asked_of,
+    explained,
+    look,
+    picked,
+    picked_query,
+)
 from playground.tabs.attention.leaving import call
+from playground.tabs.attention.looks import Asked
 from playground.tabs.attention.parts import Parts
+from playground.tabs.attention.trust import checks_of
 from playground.tabs.attention.working import told
 from playground.texts import say
+from playground.trace import Trace
 
 Updates = dict[Any, Any]
+OWN = 11  # values before those of the fields, see Parts.settings
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What the page sends: its memory, how to draw, and the wish in its fields."""
+    """What the page sends: its memory, how to draw, a box in the making, and the wish in its fields."""
 
     held: Held
     shown: Shown | None
@@ -30,7 +47,14 @@ class Given:
     strength: Any
     shared: Any
     look: Any
+    corner: Any
+    edges: tuple[Any, ...]
     wish: Wish
+
+    @property
+    def box_xyxy(self) -> XYXY | None:
+        """The box that was drawn, None while it is not whole."""
+        return boxing.whole(self.edges)
 
     @property
     def share(self) -> float:
@@ -45,22 +69,26 @@ class Handlers:
     parts: Parts
 
     def begin(self, picture: Picture | None, model: Any, *settings: Any) -> Updates:
-        """Answer another picture or model: the same method where it can, everything else from the start."""
+        """Answer another picture or model: the same method where it can, everything else from the start.
+
+        Nothing changes where the map that is shown is of this picture and model.
+        """
         if picture is None:
-            return {}
+            return gr.skip()
         parts = self.parts
+        before, done = settings[:2]
         with sentences():
-            try:
-                held = look(picture, model)
-            except ValueError as error:  # the Predict tab says it aloud
-                return {parts.caption: words.sentence(str(error))}
-            asked = parts.fields.wish(settings[6:])
+            if done is not None and before.asked == asked_of(picture, model):
+                return gr.skip()
+            held = look(picture, model)
+            asked = parts.fields.wish(settings[OWN:])
             names = [method.name for method in held.methods]
             method = method_of(asked.method if asked.method in names else names[0])
             options = asked.options if method.name == asked.method else method.settings()
             todo, strength, shared, chosen = settings[2:6]
-            given = Given(held, None, todo, strength, shared, chosen, Wish(method.name, options=options))
-            fresh = {parts.held: held, parts.shown: None}
+            wish = Wish(method.name, options=options)
+            given = Given(held, None, todo, strength, shared, chosen, 0, (None,) * 4, wish)
+            fresh = {parts.held: held, parts.shown: None, **self._box((None,) * 4)}
             if method.needs == "perturbation":
                 return {**fresh, parts.view: drawing.picture(held), **self._waiting(given)}
             try:
@@ -93,6 +121,8 @@ class Handlers:
             if given is None or given.shown is None or given.wish.method != given.shown.made.method:
                 return {}
             x, y = getattr(event, "x", None), getattr(event, "y", None)
+            if given.corner in (1, 2):
+                return self._cornered(given, x, y)
             query = picked_query(given.held, x, y) if given.shown.asks_query else None
             patch = picked(given.shown, x, y)
             if query is not None:
@@ -104,13 +134,16 @@ class Handlers:
             return self._wished(replace(given, wish=wish))
 
     def choose(self, event: gr.EventData, *settings: Any) -> Updates:
-        """Answer a click on a tile or on a dot of the atlas: raw attention of that layer and head."""
+        """Answer a click below the map: raw attention of a tile's or dot's layer and head, or another object query."""
         with sentences():
             given = self._given(settings)
             trace = given.held.trace if given else None
             if given is None or given.shown is None or trace is None:
                 return {}
             index, step = getattr(event, "index", None), getattr(event, "step", None)
+            if given.look in ("queries", "slots"):
+                query = detector.picked(given.held, trace, str(given.look), index)
+                return {} if query is None else self._wished(self._for_query(given, trace, query))
             if given.look == "atlas":
                 found = further.dot(given.held, trace, index)
             else:
@@ -128,7 +161,31 @@ class Handlers:
             given = self._given(settings)
             if given is None or given.shown is None:
                 return {}
-            return {self.parts.view: drawing.map_over(given.held, given.shown, given.share)}
+            return {self.parts.view: drawing.map_over(given.held, given.shown, given.share, given.box_xyxy)}
+
+    def draw_box(self) -> Updates:
+        """Wait for two clicks on the map: two corners of a box."""
+        return {self.parts.box.corner: 1, self.parts.box.hint: words.hint(1)}
+
+    def boxed(self, *settings: Any) -> Updates:
+        """Answer other edges of the box."""
+        with sentences():
+            given = self._given(settings)
+            if given is None or given.shown is None:
+                return {}
+            made = drawing.map_over(given.held, given.shown, given.share, given.box_xyxy)
+            return {self.parts.view: made, **self._below(given)}
+
+    def without_artefacts(self, *settings: Any) -> Updates:
+        """Make the rollout at which nothing looks at outliers in norm."""
+        with sentences():
+            given = self._given(settings)
+            if given is None or given.shown is None:
+                return {}
+            options = {**self.parts.fields.options_of("rollout", settings[OWN:]), "without_artefacts": True}
+            wish = replace(given.wish, method="rollout", layer=None, head=None, options=options)
+            made = self._wished(replace(given, wish=wish))
+            return {**made, **self.parts.fields.setting("rollout", "without_artefacts", True)}
 
     def look_at(self, *settings: Any) -> Updates:
         """Look at something else below the map."""
@@ -142,6 +199,7 @@ class Handlers:
         with sentences():
             given = self._given(settings)
             if picture is None or given is None:
+                yield gr.skip()  # the outputs of a generator that yields nothing would be emptied
                 return
             held, wish, method = given.held, given.wish, method_of(given.wish.method)
             if method.needs != "perturbation":
@@ -159,17 +217,26 @@ class Handlers:
                     yield self._page(given, step)
 
     def measure(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
-        """Measure how far the shown map can be trusted."""
+        """Measure how far the shown map can be trusted, or what every head does."""
+        return self._measure(None, picture, settings)
+
+    def check(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
+        """Check whether the shown map knows its class and the weights of its model."""
+        return self._measure("checks", picture, settings)
+
+    def _measure(self, what: str | None, picture: Picture | None, settings: tuple[Any, ...]) -> Iterator[Updates]:
         parts = self.parts
         with sentences():
             given = self._given(settings)
             if picture is None or given is None or given.shown is None:
+                yield gr.skip()
                 return
-            held, shown, key = given.held, given.shown, str(given.look)
+            held, shown, key = given.held, given.shown, what or str(given.look)
             trace = inference.trace(picture, held.card)
-            yield {parts.measure: gr.update(visible=False), parts.halt: gr.update(visible=True)}
+            yield {**{part: gr.update(visible=False) for part in (parts.measure, parts.check)},
+                   parts.halt: gr.update(visible=True)}  # fmt: skip
             for step in told(
-                lambda progress, cancelled: further.measured(key, held, shown, trace, progress, cancelled)
+                lambda progress, cancelled: further.measured(key, held, shown, picture, trace, progress, cancelled)
             ):
                 if isinstance(step, float):
                     yield {parts.more: words.running(say("trust_title"), step)}
@@ -181,21 +248,49 @@ class Handlers:
         buttons = {parts.run: gr.update(visible=True), parts.stop: gr.update(visible=False)}
         return {parts.caption: words.sentence(say("attention_stopped")), **buttons}
 
-    def halted(self) -> Updates:
+    def halted(self, *settings: Any) -> Updates:
         """Offer to measure again."""
-        parts = self.parts
-        return {parts.measure: gr.update(visible=True), parts.halt: gr.update(visible=False), parts.more: ""}
+        with sentences():
+            given = self._given(settings)
+            return self._below(given) if given and given.shown else gr.skip()
 
     def _given(self, settings: tuple[Any, ...]) -> Given | None:
-        held, shown, todo, strength, shared, chosen = settings[:6]
+        held, shown, todo, strength, shared, chosen, corner, *edges = settings[:OWN]
         if held is None:
             return None
-        wish = self.parts.fields.wish(settings[6:])
+        wish = self.parts.fields.wish(settings[OWN:])
         if shown is not None and shown.made.method != wish.method:  # another method has other layers
             wish = replace(wish, layer=None, head=None)
         if shown is not None and shown.asks_query and wish.query != shown.wish.query:  # another object, another class
             wish = replace(wish, class_index=None)
-        return Given(held, shown, todo, strength, shared, chosen, wish)
+        return Given(held, shown, todo, strength, shared, chosen, corner, tuple(edges), wish)
+
+    def _for_query(self, given: Given, trace: Trace, query: int) -> Given:
+        """Ask for another object query: by the method shown where it starts from one, else what the query looks at."""
+        wish = given.wish
+        if given.shown is None or not given.shown.asks_query:
+            layer = max(i for i, link in enumerate(attention_links(trace)) if link.reads.grid is not None)
+            options = wish.options if wish.method == RAW else method_of(RAW).settings()
+            wish = replace(wish, method=RAW, layer=layer, head=None, options={**options, "direction": "looks at"})
+        return replace(given, wish=replace(wish, query=query, class_index=None))
+
+    def _cornered(self, given: Given, x: Any, y: Any) -> Updates:
+        """Take a click as a corner of the box: the cell under it, and at the second click all between the two."""
+        assert given.shown is not None
+        cell = boxing.cell_under(given.shown.made, x, y)
+        if cell is None:
+            return {}
+        first = boxing.whole(given.edges) if given.corner == 2 else None
+        edges = boxing.around(cell, first) if first else cell
+        corner = 2 if given.corner == 1 else 0
+        given = replace(given, edges=edges, corner=corner)
+        drawn = {self.parts.view: drawing.map_over(given.held, given.shown, given.share, edges)}
+        return {**drawn, **self._below(given), **self._box(edges, corner)}
+
+    def _box(self, edges: tuple[Any, ...], corner: int = 0) -> Updates:
+        box = self.parts.box
+        numbers = {field: gr.update(value=value) for field, value in zip(box.edges, edges, strict=True)}
+        return {box.corner: corner, box.hint: words.hint(corner), **numbers}
 
     def _wished(self, given: Given) -> Updates:
         """Make the map at once where the kept trace is enough; else leave it to a slower place in the queue."""
@@ -217,8 +312,7 @@ class Handlers:
 
     def _made(self, picture: Picture, given: Given) -> Updates:
         """Make the map from a trace that is kept or made again, with gradients where the method asks for them."""
-        graph = method_of(given.wish.method).needs == "gradient"
-        trace = (inference.replay if graph else inference.trace)(picture, given.held.card)
+        trace = maps.trace_for(picture, given.held.card, given.wish.method)
         return self._page(given, explained(given.held, given.wish, given.shown, trace))
 
     def _waiting(self, given: Given) -> Updates:
@@ -239,7 +333,7 @@ class Handlers:
             parts.shown: shown,
             parts.caption: words.caption(held, shown),
             parts.problem: "",
-            parts.view: drawing.map_over(held, shown, given.share),
+            parts.view: drawing.map_over(held, shown, given.share, given.box_xyxy),
             parts.legend: words.legend(shown),
             parts.leaving.call: call(held, shown),
             parts.run: gr.update(visible=method.needs == "perturbation"),
@@ -256,19 +350,22 @@ class Handlers:
             return self._nothing_below()
         keys = [key for _, key in offered]
         chosen = given.look if given.look in keys else keys[0]
-        figure, said = further.draw(chosen, held, shown, trace, bool(given.shared))
+        figure, said = further.draw(chosen, held, shown, trace, Asked(bool(given.shared), given.box_xyxy))
         return {
             parts.look: gr.update(choices=offered, value=chosen, visible=True),
-            parts.about: words.heading(chosen),
+            parts.about: words.heading(chosen, held, shown),
             parts.measure: gr.update(visible=further.waits(chosen, held, shown)),
+            parts.check: gr.update(visible=chosen == "trust" and checks_of(held, shown) is None),
+            parts.without: gr.update(visible=chosen == "artefacts" and "rollout" in [m.name for m in held.methods]),
+            parts.box.group: gr.update(visible=chosen == "trust"),
             parts.halt: gr.update(visible=False),
             parts.further: figure or drawing.nothing(),
-            parts.shared: gr.update(visible=chosen == "tiles"),
+            parts.shared: gr.update(visible=chosen in ("tiles", "terms", "mask")),
             parts.more: said,
         }
 
     def _nothing_below(self) -> Updates:
         parts = self.parts
-        hidden = [parts.look, parts.measure, parts.halt, parts.shared]
+        hidden = [parts.look, parts.measure, parts.check, parts.without, parts.halt, parts.box.group, parts.shared]
         empty = {parts.further: drawing.nothing(), parts.about: "", parts.more: ""}
         return {**{part: gr.update(visible=False) for part in hidden}, **empty}

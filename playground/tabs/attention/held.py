@@ -14,7 +14,7 @@ from playground.explanations.places import region_of
 from playground.explanations.targets import attention_links, chosen, is_detector
 from playground.explanations.walk import used
 from playground.figures.picture import encode
-from playground.image import Picture
+from playground.image import Picture, content_key
 from playground.models import catalogue
 from playground.models.card import Card
 from playground.trace import AxialAttention, Box, ClassScore, Link, Pool, Sequence, Trace
@@ -35,8 +35,12 @@ XYXY = tuple[float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """One picture with one model: what drawing needs, and a loose hold on the trace, which the cache may drop."""
+    """One picture with one model: what drawing needs, and a loose hold on the trace, which the cache may drop.
 
+    `asked` tells it from other pictures and models.
+    """
+
+    asked: tuple[str, str]
     card: Card
     picture: str
     size: tuple[int, int]
@@ -95,6 +99,11 @@ class Shown:
     asks_query: bool
 
 
+def asked_of(picture: Picture, model: Any) -> tuple[str, str]:
+    """Return what tells one picture with one model from others."""
+    return content_key(picture), str(model)
+
+
 def look(picture: Picture, model: Any, progress: Callable[[float, str], None] | None = None) -> Held:
     """Run the model named `model` on the picture, or take the kept trace. Raises ValueError with one sentence."""
     card = catalogue.find(model)
@@ -103,6 +112,7 @@ def look(picture: Picture, model: Any, progress: Callable[[float, str], None] | 
     methods = tuple(method for method in METHODS if offered(method, trace, card))
     view = trace.view
     return Held(
+        asked=asked_of(picture, model),
         card=card,
         picture=encode(picture.rgb),
         size=view.picture_size,

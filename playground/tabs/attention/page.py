@@ -34,7 +34,13 @@ def build(panel: Panel) -> None:
     def look_at(*settings: Any) -> Updates:
         return do.quietly(lambda: do.look_at(*settings))
 
-    panel.when_asked(do.begin, parts.settings, parts.outputs, parts.view)
+    def boxed(*settings: Any) -> Updates:
+        return do.quietly(lambda: do.boxed(*settings))
+
+    def without(*settings: Any) -> Updates:
+        return do.quietly(lambda: do.without_artefacts(*settings))
+
+    panel.when_open(do.begin, parts.settings, parts.outputs, parts.view)
     gr.on([field.input for field in parts.fields.inputs], change, parts.settings, parts.outputs, **quick)
     parts.view.pick(click, parts.settings, parts.outputs, **quick)
     parts.further.pick(choose, parts.settings, parts.outputs, **quick)
@@ -45,7 +51,13 @@ def build(panel: Panel) -> None:
         do.run, inputs, parts.outputs, **{**slow, "show_progress_on": parts.view, "show_progress": "full"}
     )
     pressed = parts.run.click(do.run, inputs, parts.outputs, **slow)
-    measured = parts.measure.click(do.measure, inputs, parts.below, **slow)
+    measured = [
+        parts.measure.click(do.measure, inputs, parts.below, **slow),
+        parts.check.click(do.check, inputs, parts.below, **slow),
+    ]
     parts.stop.click(do.stopped, None, parts.outputs, cancels=[asked, pressed], **quick)
-    parts.halt.click(do.halted, None, parts.below, cancels=[measured], **quick)
+    parts.halt.click(do.halted, parts.settings, parts.below, cancels=measured, **quick)
+    parts.without.click(without, parts.settings, parts.outputs, **quick)
+    parts.box.draw.click(do.draw_box, None, [parts.box.corner, parts.box.hint], **quick)
+    gr.on([edge.input for edge in parts.box.edges], boxed, parts.settings, [*below, parts.view], **quick)
     wire(parts.leaving, panel, parts.held, parts.shown)

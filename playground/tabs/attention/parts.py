@@ -12,6 +12,29 @@ from playground.tabs.attention.fields import Fields, build_fields
 from playground.tabs.attention.leaving import Leaving, build_leaving
 from playground.texts import say
 
+EDGES = ("left", "top", "right", "bottom")
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """The fields of a box that a map is held against: the corner that a click will set (0: none), and four edges."""
+
+    group: gr.Column
+    draw: gr.Button
+    corner: gr.Number
+    hint: gr.HTML
+    edges: tuple[gr.Number, ...]
+
+    @property
+    def settings(self) -> list[Any]:
+        """What handlers read of the box."""
+        return [self.corner, *self.edges]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What handlers may change of the box."""
+        return [self.group, self.hint, *self.settings]
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -32,20 +55,25 @@ class Parts:
     look: gr.Radio
     about: gr.HTML
     measure: gr.Button
+    check: gr.Button
+    without: gr.Button
     halt: gr.Button
+    box: Box
     further: PlotlyView
     shared: gr.Checkbox
     more: gr.HTML
 
     @property
     def settings(self) -> list[Any]:
-        """What every handler reads besides the picture: memory, drawing, and the fields, as `Given` takes them."""
-        return [self.held, self.shown, self.todo, self.strength, self.shared, self.look, *self.fields.inputs]
+        """What every handler reads besides the picture, in the order of `handlers.Given`, the fields last."""
+        own = [self.held, self.shown, self.todo, self.strength, self.shared, self.look]
+        return [*own, *self.box.settings, *self.fields.inputs]
 
     @property
     def below(self) -> list[Any]:
         """What stands below the map."""
-        return [self.look, self.about, self.measure, self.halt, self.further, self.shared, self.more]
+        buttons = [self.measure, self.check, self.without, self.halt]
+        return [self.look, self.about, *buttons, *self.box.outputs, self.further, self.shared, self.more]
 
     @property
     def outputs(self) -> list[Any]:
@@ -85,11 +113,24 @@ def lay_out() -> Parts:
     about = gr.HTML(apply_default_css=False)
     with gr.Row(elem_classes="pg-pair"):
         measure = gr.Button(say("trust_run"), variant="primary", visible=False, min_width=80)
+        check = gr.Button(say("checks_run"), visible=False, min_width=80, elem_id="pg-check")
+        without = gr.Button(say("artefacts_run"), visible=False, min_width=80, elem_id="pg-without")
         halt = gr.Button(say("stop_method"), visible=False, min_width=80)
+    box = _box()
     further = PlotlyView(height=10, elem_id="pg-map-tiles")  # never hidden: it would lose its height
     shared = gr.Checkbox(True, label=say("shared_scale"), visible=False)
-    more = gr.HTML(apply_default_css=False)
+    more = gr.HTML(apply_default_css=False, elem_id="pg-map-more")
     return Parts(
         fields, held, shown, todo, caption, problem, view, legend, strength, leaving, run, stop, look, about, measure,
-        halt, further, shared, more,
+        check, without, halt, box, further, shared, more,
     )  # fmt: skip
+
+
+def _box() -> Box:
+    corner = gr.Number(0, visible="hidden", precision=0)
+    with gr.Column(visible=False, elem_id="pg-box") as group:
+        with gr.Row(elem_classes="pg-pair"):
+            draw = gr.Button(say("box_draw"), size="sm", min_width=80, elem_id="pg-box-draw", scale=0)
+            edges = tuple(gr.Number(None, label=say(f"box_{edge}"), min_width=70) for edge in EDGES)
+        hint = gr.HTML(words.hint(0), apply_default_css=False)
+    return Box(group, draw, corner, hint, edges)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from html import escape
 
 from playground.explanations import METHODS, Method, method_of
+from playground.explanations.artefacts import Artefacts
 from playground.figures.scales import RISING, SIGNED, css, limits
 from playground.figures.theme import percent
-from playground.tabs.attention.held import ANSWER, GROUPS, PATCH, Held, Shown, Wish, backward, box_of
+from playground.tabs.attention.held import ANSWER, GROUPS, PATCH, RAW, RECEPTIVE, Held, Shown, Wish, backward, box_of
 from playground.texts import say
 
 OWN_GROUP = {"norms": "tokens"}
@@ -43,9 +44,36 @@ def running(title: str, share: float) -> str:
     return _lines(say("attention_running", title=title, share=percent(share)), "")
 
 
-def heading(look: str) -> str:
-    """Say what the part below the map shows."""
-    return f'<p class="pg-about">{escape(say(f"more_{look}"))}</p>'
+def heading(look: str, held: Held, shown: Shown) -> str:
+    """Say what the part below the map shows, and what a click does to the map above."""
+    said = [say(f"more_{look}")]
+    if look == "tiles" and held.axial:
+        axis = shown.wish.options.get("axis", "both") if shown.made.method == RAW else "both"
+        said.append(say(f"tiles_axis_{axis}"))
+    if look in ("tiles", "atlas") and shown.made.method != RAW:
+        said.append(say("click_to_raw", title=method_of(shown.made.method).title))
+    return f'<p class="pg-about">{escape(" ".join(said))}</p>'
+
+
+def hint(corner: int) -> str:
+    """Say what the next click on the map does to the box: 1 and 2 are its corners, 0 nothing."""
+    return f'<p class="pg-about" role="status">{escape(say(f"box_hint_{corner}"))}</p>'
+
+
+def outliers(found: Artefacts, most: int) -> str:
+    """List the tokens of one level whose norm stands out, or say that none does."""
+    if not found.places:
+        return f'<p class="pg-about">{escape(say("outliers_none", level=found.level))}</p>'
+    far = zip(found.patches, found.places, found.deviations, strict=True)
+    ordered = sorted(far, key=lambda entry: -entry[2])[:most]
+    rows = [
+        [f"{patch[0]}, {patch[1]}", number(float(found.norms[place])), f"{away:.1f}"] for patch, place, away in ordered
+    ]
+    more = len(found.places) - len(rows)
+    said = say("outliers_some", count=len(found.places), level=found.level, threshold=number(found.threshold))
+    after = f'<p class="pg-about">{escape(say("outliers_more", count=more))}</p>' if more else ""
+    head = [say("outliers_patch"), say("outliers_norm"), say("outliers_far")]
+    return f'<p class="pg-about">{escape(said)}</p>{table(head, rows)}{after}'
 
 
 def about(method: Method, unread: str = "") -> str:
@@ -154,7 +182,8 @@ def _start(held: Held, shown: Shown) -> str:
         who = say("who_class" if "class" in shown.tokens else "who_mean")
     said = []
     if who:
-        said.append(say("from_backward" if backward(shown.wish) else "from_forward", who=who))
+        way = "from_pixels" if method.name == RECEPTIVE else "from_backward" if backward(shown.wish) else "from_forward"
+        said.append(say(way, who=who))
     if method.by_class and target.class_index is not None:
         label = {number: text for text, number in classes(held, shown.wish)}.get(target.class_index)
         said.append(say("for_class", label=label or say("class_number", number=target.class_index)))

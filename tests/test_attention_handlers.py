@@ -1,0 +1,185 @@
+"""What happens on the Attention tab when something is chosen, clicked, pressed or refused."""
+
+# ruff: noqa: F811  (fixtures come by import)
+
+import html
+import re
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+import pytest
+from attending import LIMIT, cards, counted, kept, known, parts, photo, sent, shown  # noqa: F401  fixtures
+
+from playground import inference
+from playground.explanations import Cancelled
+from playground.tabs.attention import drawing
+from playground.tabs.attention.handlers import Handlers
+from playground.tabs.attention.held import Shown, Wish, look
+from playground.tabs.attention.parts import Parts
+from playground.tabs.attention.working import told
+
+
+@pytest.mark.parametrize("name", ["vit", "coatnet", "axial", "detr"])
+def test_layer_head_patch_class_and_method_cost_no_forward_pass(
+    name: str, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = counted(monkeypatch)
+    page = Handlers(parts)
+    first = page.begin(photo(), name, *sent(parts, None, None))
+    found, before = first[parts.held], first[parts.shown]
+    keep = inference.trace(photo(), found.card)  # as the cache does
+    assert seen == [name]
+    asked: list[dict[str, Any]] = [
+        {"layer": 0},
+        {"layer": before.layers[0][1], "head": 1},
+        {"start": "patch", "row": 0, "col": 1},
+        {"method": "rollout"},
+        {"method": "rollout", "residual": 0.3},
+        {"method": "norms"},
+        {"query": 1},
+    ]
+    if name != "detr":
+        asked.append({"method": "lens", "class_index": 2})
+    for given in asked:
+        answer = page.change(*sent(parts, found, before, **given))
+        assert isinstance(answer[parts.shown], Shown), given
+        assert len(answer[parts.view].to_json()) < LIMIT
+    click = gr.EventData(None, {"x": 30.0, "y": 30.0, "index": [0, 0]})
+    assert isinstance(page.click(click, *sent(parts, found, before))[parts.shown], Shown)
+    assert seen == [name]
+    del keep
+
+
+def test_gradients_go_the_slow_way_and_perturbation_waits_for_its_button(parts: Parts) -> None:
+    page = Handlers(parts)
+    found = look(photo(), "vit")
+    assert page.change(*sent(parts, found, None, todo=3, method="relevance"))[parts.todo] == 4
+    waiting = page.change(*sent(parts, found, None, todo=3, method="occlusion"))
+    assert parts.shown not in waiting
+    assert waiting[parts.run]["visible"]
+    (answer,) = list(page.run(photo(), *sent(parts, found, None, method="relevance", class_index=2)))
+    assert answer[parts.shown].made.target.class_index == 2
+    *told_so_far, last = list(page.run(photo(), *sent(parts, found, None, method="occlusion")))
+    assert told_so_far
+    assert last[parts.shown].made.method == "occlusion"
+
+
+def test_a_trace_that_made_room_is_made_again(parts: Parts) -> None:
+    page = Handlers(parts)
+    found = look(photo(), "vit")
+    gone = replace(found, loose=lambda: None)
+    assert page.change(*sent(parts, gone, None))[parts.todo] == 1
+    (answer,) = list(page.run(photo(), *sent(parts, gone, None, todo=1)))
+    assert answer[parts.shown].made.method == "attention"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("vit", {"layer": 3}, "layer must be a whole number from 0 to 2"),
+        ("vit", {"layer": -2}, "layer must be a whole number from 0 to 2"),
+        ("vit", {"head": 3}, "head must be a whole number from 0 to 2"),
+        ("vit", {"start": "patch", "row": 3, "col": 0}, "row of the patch must be a whole number from 0 to 2"),
+        ("vit", {"start": "patch", "row": 0, "col": float("nan")}, "column of the patch must be a whole number"),
+        ("vit", {"start": "patch", "row": "x", "col": 0}, "row of the patch must be a whole number"),
+        ("vit", {"start": "register 9"}, "no token called 'register 9'"),
+        ("vit", {"direction": "sideways"}, "direction must be one of"),
+        ("vit", {"method": "magic"}, "no method 'magic'"),
+        ("vit", {"method": "lens", "class_index": 5}, "class must be a whole number from 0 to 4"),
+        ("vit", {"method": "rollout", "residual": float("nan")}, "residual weight must be a number from 0 to 1"),
+        ("vit", {"method": "rollout", "start_layer": 7}, "start layer must be a whole number from 0 to 2"),
+        ("detr", {"query": 6}, "object query must be a whole number from 0 to 5"),
+        ("resnet", {"method": "attention"}, "no attention"),
+    ],
+)
+def test_bad_input_is_one_sentence_that_names_what_is_allowed(
+    name: str, given: dict[str, Any], said: str, parts: Parts
+) -> None:
+    found, trace = kept(name)
+    with pytest.raises(gr.Error, match=said):
+        Handlers(parts).change(*sent(parts, found, None, **given))
+    page = Handlers(parts)
+    quiet = page.quietly(lambda: page.change(*sent(parts, found, None, **given)))
+    assert list(quiet) == [parts.problem]  # the last map stays
+    assert re.search(said, html.unescape(quiet[parts.problem]))
+    del trace
+
+
+def test_another_model_takes_the_same_method_where_it_can(parts: Parts) -> None:
+    page = Handlers(parts)
+    answer = page.begin(
+        photo(),
+        "axial",
+        *sent(parts, None, None, method="rollout", residual=0.25, layer=2, head=1),
+    )
+    assert answer[parts.shown].made.method == "rollout"
+    assert answer[parts.shown].wish.options["residual"] == 0.25
+    answer = page.begin(photo(), "resnet", *sent(parts, None, None, method="rollout"))
+    assert answer[parts.shown].made.method == "gradcam"
+    assert page.begin(None, "vit", *sent(parts, None, None)) == gr.skip()
+    with pytest.raises(gr.Error, match="no-such-model"):
+        page.begin(photo(), "no-such-model", *sent(parts, None, None))
+
+
+def test_the_same_picture_and_model_are_not_answered_twice(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = counted(monkeypatch)
+    page = Handlers(parts)
+    first = page.begin(photo(), "vit", *sent(parts, None, None))
+    assert page.begin(photo(), "vit", *sent(parts, first[parts.held], first[parts.shown])) == gr.skip()
+    assert page.begin(photo(1), "vit", *sent(parts, first[parts.held], first[parts.shown]))
+    assert seen == ["vit", "vit"]
+
+
+@pytest.mark.parametrize(("below", "index"), [("queries", [0, 3]), ("slots", 2)])
+def test_a_row_or_a_dot_chooses_its_query(below: str, index: Any, parts: Parts) -> None:
+    page = Handlers(parts)
+    found, before = shown("detr", Wish(layer=0))
+    keep = found.trace
+    answer = page.choose(gr.EventData(None, {"index": index}), *sent(parts, found, before, look=below, layer=0))
+    query = found.objects[0].query if below == "queries" else 2
+    assert answer[parts.shown].made.target.query == query
+    assert answer[parts.shown].layers[-1] == ("decoder layer 3, into memory", answer[parts.shown].made.target.layer)
+    del keep
+
+
+def test_a_tile_chooses_its_layer_and_head(parts: Parts) -> None:
+    found, before = shown("vit")
+    keep = found.trace
+    event = gr.EventData(None, {"index": [0, 2], "step": 1})
+    answer = Handlers(parts).choose(event, *sent(parts, found, before))
+    assert (answer[parts.shown].made.target.layer, answer[parts.shown].made.target.head) == (1, 2)
+    assert keep is not None
+    for index, step in [([0, 3], 0), ([0, 0], 9), ([-1, 0], 0), (None, 0), ([0, 0], None), (["x", 0], 0)]:
+        assert drawing.tile(keep, before, index, step) is None
+
+
+def test_another_object_brings_its_own_class(parts: Parts) -> None:
+    page = Handlers(parts)
+    found = look(photo(), "detr")
+    asked = {"method": "gradcam", "query": 0, "class_index": 3}
+    (first,) = list(page.run(photo(), *sent(parts, found, None, **asked)))
+    assert first[parts.shown].made.target.class_index == 3
+    asked["query"] = 1
+    (other,) = list(page.run(photo(), *sent(parts, found, first[parts.shown], **asked)))
+    best = next(box for box in found.objects if box.query == 1)
+    assert other[parts.shown].made.target.class_index == best.index
+
+
+def test_long_work_is_told_and_stops_when_nobody_waits() -> None:
+    seen: list[bool] = []
+
+    def work(progress: Any, cancelled: Any) -> str:
+        progress(0.5)
+        while not cancelled():
+            pass
+        seen.append(True)
+        raise Cancelled
+
+    running = told(work)
+    assert next(running) in (0.0, 0.5)
+    running.close()
+    assert seen == [True]
+    assert list(told(lambda progress, cancelled: "done"))[-1] == "done"
+    with pytest.raises(ValueError, match="no"):
+        list(told(lambda progress, cancelled: (_ for _ in ()).throw(ValueError("no"))))
