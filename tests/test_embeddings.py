@@ -418,6 +418,7 @@ def test_a_cloud_by_pca_is_the_first_components() -> None:
 def test_optional_clouds_keep_neighbours_or_name_what_to_install(how: str, package: str) -> None:
     blobs = np.repeat(10 * np.eye(2, 8), 30, axis=0) + RNG.standard_normal((60, 8))
     if how not in cloud.available():
+        assert package == cloud.NEEDS[how][1]
         with pytest.raises(ValueError, match=f"pip install {package}"):
             cloud.cloud([blobs], 2, how)
         return

@@ -17,7 +17,7 @@ from playground.embeddings.values import checked_sets, split
 from playground.trace import Trace
 
 How = Literal["pca", "tsne", "umap"]
-NEEDS = {"tsne": ("sklearn", "scikit-learn", "t-SNE"), "umap": ("umap", "umap-learn", "UMAP")}
+NEEDS = {"tsne": ("sklearn.manifold", "scikit-learn", "t-SNE"), "umap": ("umap", "umap-learn", "UMAP")}
 MOST_TOKENS = 3000  # for t-SNE and UMAP, which take seconds
 FEWEST_TOKENS = 5
 AT_ONCE = 4096  # tokens that the head reads at once
@@ -34,7 +34,9 @@ class PatchClass:
 
 def available() -> tuple[str, ...]:
     """Return the ways of `cloud` that this machine can do: PCA always, t-SNE and UMAP where they are installed."""
-    return tuple(how for how in get_args(How) if how not in NEEDS or find_spec(NEEDS[how][0]) is not None)
+    return tuple(
+        how for how in get_args(How) if how not in NEEDS or find_spec(NEEDS[how][0].partition(".")[0]) is not None
+    )
 
 
 def cloud(sets: Sequence[np.ndarray], dimensions: int = 3, how: str = "pca", seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -49,11 +51,7 @@ def cloud(sets: Sequence[np.ndarray], dimensions: int = 3, how: str = "pca", see
     found = checked_sets(sets)
     if how == "pca":
         return fit(found, dimensions).scores
-    library, package, title = NEEDS[how]
-    if find_spec(library) is None:
-        raise ValueError(
-            f"{title} needs the package {package}: install it with `pip install {package}`, or choose pca."
-        )
+    title = NEEDS[how][2]
     tokens = np.concatenate(found).astype(np.float32)
     if not FEWEST_TOKENS <= len(tokens) <= MOST_TOKENS:
         raise ValueError(f"{title} takes {FEWEST_TOKENS} to {MOST_TOKENS} tokens, and here are {len(tokens)}; use pca.")
@@ -91,15 +89,24 @@ def _label(labels: Sequence[str | None], index: int) -> str:
     return (labels[index] if index < len(labels) else None) or f"class {index}"
 
 
+def _library(how: str) -> Any:
+    name, package, title = NEEDS[how]
+    try:
+        return import_module(name)
+    except ImportError:
+        raise ValueError(
+            f"{title} needs the package {package}: install it with `pip install {package}`, or choose pca."
+        ) from None
+
+
 def _fitted(how: str, tokens: np.ndarray, dimensions: int, seed: int) -> Any:
+    library = _library(how)
     if how == "tsne":
-        manifold: Any = import_module("sklearn.manifold")
         perplexity = min(30.0, (len(tokens) - 1) / 3)
-        made = manifold.TSNE(dimensions, perplexity=perplexity, init="pca", random_state=seed)
+        made = library.TSNE(dimensions, perplexity=perplexity, init="pca", random_state=seed)
         return made.fit_transform(tokens)
-    umap: Any = import_module("umap")
     start = "random" if len(tokens) <= dimensions + 1 else "pca"
-    made = umap.UMAP(
+    made = library.UMAP(
         n_neighbors=min(15, len(tokens) - 1), n_components=dimensions, init=start, random_state=seed, n_jobs=1
     )
     return made.fit_transform(tokens)
