@@ -259,7 +259,7 @@ SIZES = [(160, 120), (120, 160), (333, 50), (64, 64), (51, 203), (7, 9)]
 @pytest.mark.parametrize("crop_pct", [1.0, 0.95, 0.9, 0.875])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear", "nearest", "lanczos"])
 @pytest.mark.parametrize("size", [(64, 64), (224, 224), (96, 128), (160, 72)])
-@pytest.mark.parametrize(("rule", "crop_mode"), [("crop", "center"), ("squash", "squash")])
+@pytest.mark.parametrize(("rule", "crop_mode"), [("crop", "center"), ("squash", "squash"), ("border", "border")])
 def test_the_view_equals_timms_evaluation_transform(
     rule: str, crop_mode: str, size: tuple[int, int], interpolation: str, crop_pct: float
 ) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from playground.image.reading import Picture, read
 
-Rule = Literal["crop", "squash", "detr"]
+Rule = Literal["crop", "squash", "border", "detr"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 
@@ -97,8 +97,9 @@ def view(picture: Picture | Image.Image, preprocess: Preprocess) -> View:
     """The picture as the model wants it: resized, cropped, normalised, with the part of the upload that it covers.
 
     "crop": shorter side to floor(size / crop_pct), then the centre; "squash": both sides to floor(size / crop_pct),
-    then the centre (as timm's evaluation transform). "detr": shorter side to `shortest` unless the longer would pass
-    `longest` (Carion et al. 2020, with their code's rounding), no padding.
+    then the centre; "border": the longer side so, the rest in the mean colour (all as timm's evaluation transform).
+    "detr": shorter side to `shortest` unless the longer would pass `longest` (Carion et al. 2020, with their code's
+    rounding), no padding.
     """
     rgb = picture.rgb if isinstance(picture, Picture) else picture if picture.mode == "RGB" else read(picture).rgb
     width, height = rgb.size
@@ -111,7 +112,11 @@ def view(picture: Picture | Image.Image, preprocess: Preprocess) -> View:
         wide, high = _timm_size(width, height, preprocess)
         resized = rgb.resize((wide, high), Image.Resampling[preprocess.interpolation.upper()])
     left, top = _centre(wide, cols), _centre(high, rows)
-    image = resized if (wide, high) == (cols, rows) else resized.crop((left, top, left + cols, top + rows))
+    image = resized
+    if (wide, high) != (cols, rows):
+        around = preprocess.mean if preprocess.rule == "border" else (0.0, 0.0, 0.0)
+        image = Image.new("RGB", (cols, rows), tuple(round(255 * share) for share in around))
+        image.paste(resized, (-left, -top))
     image.info = {}
     pixels = np.asarray(image, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)  # [3, rows, cols]
     pixels -= np.array(preprocess.mean, dtype=np.float32)[:, None, None]
@@ -132,6 +137,9 @@ def _timm_size(width: int, height: int, preprocess: Preprocess) -> tuple[int, in
     high, wide = (math.floor(side / preprocess.crop_pct) for side in preprocess.size)
     if preprocess.rule == "squash":
         return wide, high
+    if preprocess.rule == "border":
+        ratio = max(height / high, width / wide)
+        return max(1, round(width / ratio)), max(1, round(height / ratio))
     if wide != high:
         ratio = min(height / high, width / wide)
         return round(width / ratio), round(height / ratio)

@@ -15,6 +15,7 @@ from playground.image import Preprocess
 from playground.models import hub
 from playground.models.card import HF_HUB, UNTRAINED, Card, CardError, Family
 from playground.models.labels import IMAGENET_EDITIONS
+from playground.models.preprocess import rule_of
 
 TIMM_ID = re.compile(r"(?:timm/)?(?P<architecture>[a-z0-9_]{3,80})(?:\.(?P<tag>[a-z0-9_]{1,80}))?", re.ASCII)
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}", re.ASCII)
@@ -195,10 +196,9 @@ def _preprocess(given: Mapping[str, Any], repo: str) -> Preprocess:
     sound = isinstance(size, list | tuple) and len(size) == 3 and size[0] == 3
     if not sound or not all(_is_number(side, 1, MAX_SIDE) for side in size):
         raise CardError(f"{repo} wants pictures of a size that cannot be made here; choose another model.")
-    mode = given.get("crop_mode")
     try:
         return Preprocess(
-            rule=mode if mode in ("squash", "border") else "crop",
+            rule=rule_of(str(given.get("crop_mode"))),
             size=(int(size[1]), int(size[2])),
             crop_pct=float(crop),
             interpolation=given.get("interpolation", "bicubic"),

@@ -4,7 +4,14 @@ import timm
 import timm.data
 
 from playground.image import Preprocess
+from playground.image.views import Rule
 from playground.models.card import Card
+
+
+def rule_of(crop_mode: object) -> Rule:
+    """Return our rule for timm's crop mode, of which "center" is the usual one."""
+    rules: dict[object, Rule] = {"squash": "squash", "border": "border"}
+    return rules.get(crop_mode, "crop")
 
 
 def preprocess_of(card: Card) -> Preprocess:
@@ -21,7 +28,7 @@ def preprocess_of(card: Card) -> Preprocess:
         wanted = card.options["img_size"]
         rows, cols = (wanted, wanted) if isinstance(wanted, int) else wanted
     return Preprocess(
-        rule="squash" if settings.get("crop_mode") == "squash" else "crop",
+        rule=rule_of(settings.get("crop_mode")),
         size=(rows, cols),
         crop_pct=settings["crop_pct"],
         interpolation=settings["interpolation"],
