@@ -6,8 +6,9 @@ from typing import TypeAlias
 import gradio as gr
 
 from playground.tabs import TABS
-from playground.tabs.controls import KEEP, build_panel
+from playground.tabs.controls import build_panel
 from playground.tabs.endpoints import build_endpoints
+from playground.tabs.links import build_link, wire
 from playground.texts import say
 
 Page: TypeAlias = gr.Blocks
@@ -64,11 +65,11 @@ def build() -> Page:
         )
         with gr.Row(elem_id="pg-main"):
             with gr.Column(scale=4, min_width=300, elem_id="pg-panel"):
-                panel = build_panel(page, TABS[0].key)
-            with gr.Column(scale=8, min_width=320, elem_id="pg-answers"), gr.Tabs(overflow_behavior="wrap"):
+                link = build_link(build_panel(page, TABS[0].key))
+            with gr.Column(scale=8, min_width=320, elem_id="pg-answers"), gr.Tabs(overflow_behavior="wrap") as tabs:
                 for tab in TABS:
                     with gr.Tab(say(tab.key), id=tab.key) as here:
-                        tab.build(panel.within(tab.key, here))
-        page.load(None, panel.picture, None, js=KEEP, api_visibility="private")
+                        tab.build(link.panel.within(tab.key, here))
+        wire(link, tabs, [tab.key for tab in TABS])
         build_endpoints()
     return page

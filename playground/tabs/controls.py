@@ -2,8 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
@@ -21,6 +20,7 @@ PUT_BACK = "(picture) => window.__pgPicture ?? picture"
 # The browser remembers the model whose answer stands in the open tab.
 ANSWERED = "(model, opened) => { if (opened === '%s') window.__pgModel = model; }"
 LAST_ANSWERED = "(model) => window.__pgModel ?? model"
+MODELS = "models"  # the field of a link that holds several models
 TASKS = ("classification", "detection", "panoptic", "features")
 
 
@@ -28,7 +28,8 @@ TASKS = ("classification", "detection", "panoptic", "features")
 class Panel:
     """The page, the fields every tab reads, and what to listen to for a picture or a model becoming another.
 
-    `opened` holds the key of the tab that is open. `key` and `tab` are those of the tab being laid out.
+    `opened` holds the key of the tab that is open. `key` and `tab` are those of the tab being laid out. `linked` are
+    the fields of the tabs that a link carries, by name.
     """
 
     page: gr.Blocks
@@ -37,6 +38,7 @@ class Panel:
     model: gr.Dropdown
     opened: gr.Textbox
     changes: tuple[Callable[..., Any], ...]
+    linked: dict[str, Any] = field(default_factory=dict)
     key: str = ""
     tab: gr.Tab | None = None
 
@@ -44,6 +46,11 @@ class Panel:
         """Return the panel for laying out this tab; the browser alone notes when it is opened."""
         tab.select(None, None, self.opened, js=f"() => '{key}'", api_visibility="private")
         return replace(self, key=key, tab=tab)
+
+    def remember(self, name: str, component: Any) -> None:
+        """Let links carry the value of this field: a bool, a number or a short text; a list under the name MODELS."""
+        assert name not in self.linked, name
+        self.linked[name] = component
 
     def when_open(
         self,
@@ -215,7 +222,7 @@ def build_panel(page: gr.Blocks, first_tab: str) -> Panel:
     for good in (chosen, read):
         good.success(None, picture, None, js=KEEP, api_visibility="private")
     read.failure(None, picture, picture, js=PUT_BACK, api_visibility="private")
-    changes = (partial(gr.on, [page.load, model.change]), chosen.success, read.success)
+    changes = (model.change, chosen.success, read.success)  # and the page being opened, which a link comes before
     return Panel(page, picture, family, model, gr.Textbox(first_tab, visible="hidden"), changes)
 
 

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from playground import checks
 from playground.components import STATIC, sentences
+from playground.image import Picture, content_key, read
 from playground.samples import SAMPLES
 from playground.texts import say
 
@@ -51,6 +52,13 @@ def first_photo() -> str | None:
     return next((str(FOLDER / name) for name in PHOTOS if (FOLDER / name).is_file()), None)
 
 
+def name_of(picture: Picture | None) -> str:
+    """Return the name of the example that the picture is, or "" for any other."""
+    if picture is None:
+        return ""
+    return _keys().get(content_key(picture), "")
+
+
 def thumbnail(name: str) -> bytes | None:
     """Return the example as a small square WebP file, or None for an unknown name."""
     found = next((example for example in examples() if example.name == name), None)
@@ -79,6 +87,12 @@ def pick(event: gr.EventData) -> Image.Image:
 
 
 _drawing = threading.Lock()
+
+
+@cache
+def _keys() -> dict[str, str]:
+    with _drawing:
+        return {content_key(read(example.open())): example.name for example in examples()}
 
 
 @cache

@@ -85,7 +85,8 @@ def touch_frame(shown: Picture, touch: Touch) -> str:
     width, height = shown.rgb.size
     lines = _grid((width, height), touch) if uses_cells(touch.kind) and min(width, height) >= touch.place.grid else ""
     fits = min(WIDE, TALL * width / height)
-    look = f"max-width:{fits:.0f}px;aspect-ratio:{width}/{height};background-image:url({encode(shown.rgb, LONGEST, BUDGET)})"
+    ground = f"background-image:url({encode(shown.rgb, LONGEST, BUDGET)})"
+    look = f"max-width:{fits:.0f}px;aspect-ratio:{width}/{height};{ground}"
     return (
         f'<div class="pg-frame pg-touch-frame" data-frame role="img" aria-label="{escape(say("touch_alt"))}" '
         f'style="{look}">{lines}</div>'

@@ -16,7 +16,7 @@ from playground.figures.overlay import nothing
 from playground.figures.theme import percent
 from playground.image import Picture
 from playground.tabs.attention.working import told
-from playground.tabs.compare import drawing, parting, picker, placing, strengths, touching, words
+from playground.tabs.compare import drawing, folder, leaving, parting, picker, placing, strengths, touching, words
 from playground.tabs.compare.held import BOX, Asked, Held, Wish, agreed, light, wished
 from playground.tabs.compare.parts import Parts
 from playground.tabs.compare.touching import NOTHING, Touch
@@ -117,6 +117,39 @@ class Handlers:
             {parts.strength: 1} if not touch.cells and touch.kind in (*touching.BY_CELLS, *touching.BY_PAIRS) else {}
         )
         return {parts.cells: touching.clicked(touch.cells, touch, cell), **first}
+
+    def contest(self, given: Any, *names: Any) -> Iterator[Updates]:
+        """Ask the two chosen models about the uploaded pictures: (files, first, second)."""
+        parts = self.parts.parting
+        with sentences():
+            try:
+                files = folder.files_of(given)
+                pair = (str(names[0] or ""), str(names[1] or ""))
+                yield {parts.go: gr.update(visible=False), parts.halt: gr.update(visible=True)}
+                for step in told(lambda progress, stop: folder.contest(files, pair, progress, stop)):
+                    if isinstance(step, float):
+                        yield {parts.pictures: words.note(say("folder_running", share=percent(step)))}
+                    else:
+                        titles = picker.titles(pair)
+                        html = folder.gallery(step, (titles[pair[0]], titles[pair[1]]))
+                        yield {parts.pictures: html, **self._rests()}
+            except ValueError as error:
+                yield {parts.pictures: words.problem(str(error)), **self._rests()}
+
+    def halted(self) -> Updates:
+        """Say that the pictures are compared no further."""
+        return {self.parts.parting.pictures: words.note(say("folder_stopped")), **self._rests()}
+
+    def _rests(self) -> Updates:
+        parts = self.parts.parting
+        return {parts.go: gr.update(visible=True), parts.halt: gr.update(visible=False)}
+
+    def leave(self, kind: str, picture: Picture | None, held: Held | None) -> bytes:
+        """Return the comparison as a file of this kind."""
+        with sentences():
+            if picture is None or held is None:
+                raise ValueError(say("leave_nothing"))
+            return leaving.file_of(kind, touching.touched(picture, held.asked.touch), held)
 
     def stopped(self) -> Updates:
         """Say that the run was stopped."""

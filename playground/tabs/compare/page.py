@@ -5,12 +5,14 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
 
 from playground.image import Picture
+from playground.tabs.attention.leaving import SAVE
 from playground.tabs.compare import picker
 from playground.tabs.compare.handlers import Handlers, Updates
 from playground.tabs.compare.parts import lay_out
-from playground.tabs.controls import Panel
+from playground.tabs.controls import MODELS, Panel
 
 
 def spoken(steps: Iterator[Updates]) -> Iterator[Updates]:
@@ -56,6 +58,10 @@ def build(panel: Panel) -> None:
     def search(event: gr.KeyUpData, chosen: Any) -> Any:
         return gr.update(choices=picker.found(event.input_value, chosen))
 
+    names = (MODELS, "touch", "strength", "grid", "seed", "cells", "method", "shape", "x", "y", "x1", "y1")
+    for name, field in zip(names, [picking.models, *touching.inputs, *placing.inputs], strict=True):
+        panel.remember(name, field)
+
     fields = [picking.models, *touching.inputs]
     also = partial(gr.on, [field.change for field in fields])
     asked = panel.when_open(ask, parts.settings, parts.outputs, parts.cards, [also])
@@ -72,3 +78,18 @@ def build(panel: Panel) -> None:
     placing.shape.change(do.shape, placing.shape, list(placing.numbers[2:]), **quick)
     gr.on([field.change for field in placing.inputs], look, inputs, parts.outputs, **slow)
     gr.on([parting.first.input, parting.second.input], pair, inputs, parts.outputs, **slow)
+
+    going = [parting.pictures, parting.go, parting.halt]
+    contest = parting.go.click(do.contest, [parting.files, parting.first, parting.second], going, **slow)
+    parting.halt.click(do.halted, None, going, cancels=[contest], **quick)
+
+    file = parts.leaving.file
+    for kind, button in parts.leaving.buttons.items():
+        written = button.click(
+            partial(_written, do, kind, file.GRADIO_CACHE), [panel.picture, parts.held], file, **slow
+        )
+        written.success(None, file, None, js=SAVE, **private)
+
+
+def _written(do: Handlers, kind: str, folder: str, picture: Picture | None, held: Any) -> str:
+    return save_bytes_to_cache(do.leave(kind, picture, held), f"comparison.{kind}", folder)

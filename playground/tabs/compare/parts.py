@@ -1,7 +1,6 @@
 """The components of the Compare tab and where they stand."""
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -10,11 +9,11 @@ from playground.components import STATIC, PlotlyView
 from playground.explanations import METHODS
 from playground.tabs.attention.words import choices as method_choices
 from playground.tabs.compare import picker, touching, words
+from playground.tabs.compare.folder import MOST_FILES
 from playground.tabs.compare.held import BOX, POINT
 from playground.tabs.compare.leaving import FORMATS
 from playground.texts import say
 
-MOST_FILES = 40
 FIELDS = (("x", 50, True), ("y", 50, True), ("x1", 75, False), ("y1", 75, False))  # name, first value, shown at first
 
 
@@ -83,12 +82,10 @@ class Parting:
 
 @dataclass(frozen=True, eq=False)
 class Leaving:
-    """What can be taken along."""
+    """What can be taken along: a button for each kind of file, and the place for the file."""
 
     buttons: dict[str, gr.Button]
     file: gr.File
-    link: gr.Textbox
-    copy: gr.Button
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,15 +258,8 @@ def _leaving() -> Leaving:
             kind: gr.Button(say(f"leave_{kind}"), size="sm", min_width=80, elem_id=f"pg-compare-{kind}")
             for kind in FORMATS
         }
-        copy = gr.Button(say("leave_link"), size="sm", min_width=80, elem_id="pg-copy-link")
-    link = gr.Textbox(label=say("leave_link_label"), visible=False, interactive=False, elem_id="pg-link")
-    return Leaving(buttons, gr.File(visible="hidden"), link, copy)
+    return Leaving(buttons, gr.File(visible="hidden"))
 
 
 def _pointing() -> str:
     return (STATIC / "pointing.js").read_text(encoding="utf-8")
-
-
-def label(text: str) -> str:
-    """Return a quiet label."""
-    return f'<p class="pg-label">{escape(text)}</p>'

@@ -1,6 +1,6 @@
 """Touching the picture: which kind, how strongly, and on which cells; the cells are a line of text that can be typed.
 
-"2,3 4,5" are cells (row, column from 0); "2,3>4,5" is a pair, for patches that trade places or move.
+"2,3 4,5" are cells (row, column from 0); "2,3:4,5" is a pair, for patches that trade places or move.
 """
 
 import re
@@ -19,8 +19,8 @@ GRIDS = (2, 4, 7, 8, 14, 16)
 MOST_LETTERS = 4000
 MOST_SEED = 9999
 EVERYWHERE = Place()
-CELLS = re.compile(r"(\d{1,2}),(\d{1,2})(?:>(\d{1,2}),(\d{1,2}))?")
-OPEN = re.compile(r"(\d{1,2}),(\d{1,2})>?")
+CELLS = re.compile(r"(\d{1,2}),(\d{1,2})(?::(\d{1,2}),(\d{1,2}))?")
+OPEN = re.compile(r"(\d{1,2}),(\d{1,2}):?")
 BY_CELLS = ("shuffle", "mask")
 BY_PAIRS = ("swap", "move")
 
@@ -88,10 +88,10 @@ def clicked(text: str, touch: Touch, cell: Cell) -> str:
     words = text.split()
     here = f"{cell[0]},{cell[1]}"
     if touch.kind in BY_PAIRS:
-        if words and words[-1].endswith(">"):
+        if words and words[-1].endswith(":"):
             return " ".join([*words[:-1], words[-1] + here])
-        return " ".join([*[word for word in words if ">" in word], here + ">"])
-    kept = [word for word in words if ">" not in word]
+        return " ".join([*[word for word in words if ":" in word], here + ":"])
+    kept = [word for word in words if ":" not in word]
     return " ".join([word for word in kept if word != here] if here in kept else [*kept, here])
 
 
@@ -104,7 +104,7 @@ def cell_at(size: tuple[int, int], touch: Touch, x: Any, y: Any) -> Cell:
 def begun(text: str) -> Cell | None:
     """Return the first cell of a pair whose second is still to come."""
     words = text.split()
-    if not words or not words[-1].endswith(">"):
+    if not words or not words[-1].endswith(":"):
         return None
     row, col = words[-1][:-1].split(",")
     return int(row), int(col)
