@@ -111,12 +111,20 @@ def trace(picture: Picture, card: Card, progress: Progress | None = None) -> Tra
     return _traces.get(f"{content_key(picture)} by {_key(card)}", make, Trace.nbytes)
 
 
-def parts(card: Card, progress: Progress | None = None) -> Parts:
+def parts(card: Card, progress: Progress | None = None, side: int | None = None) -> Parts:
     """Return the stem and the positions of the card's model as numpy, for views of what happens before its blocks.
 
-    Raises WeightsError, or ValueError where no convolution reads the pixels.
+    With `side` they are those of the model that `at_size` asks: its tables of positions are the interpolated ones.
+    Raises WeightsError, or ValueError for another side and where no convolution reads the pixels.
     """
-    return _parts.get(_key(card), lambda: parts_of(load(card, progress), card), Parts.nbytes)
+    seen_as = preprocess_of(card) if side is None else _seen_at(card, side, progress)
+    size = (seen_as.shortest, seen_as.shortest) if seen_as.rule == "detr" else seen_as.size
+
+    def make() -> Parts:
+        model = load(card, progress)
+        return parts_of(model if seen_as == preprocess_of(card) else model_at(model, card, size), card, size)
+
+    return _parts.get(f"{_key(card)} at {size}", make, Parts.nbytes)
 
 
 def sizes(card: Card, progress: Progress | None = None) -> Sizes:
@@ -130,15 +138,9 @@ def at_size(picture: Picture, card: Card, side: int, progress: Progress | None =
     Tables of positions are interpolated in two dimensions as timm does; everything else is the card's model.
     Raises ValueError for a side outside `sizes(card)`, InferenceError or WeightsError with one sentence.
     """
-    allowed = sizes(card, progress)
-    side = checks.whole(side, "The side", allowed.low, allowed.high)
-    if side == allowed.usual:
+    seen_as = _seen_at(card, side, progress)
+    if seen_as == preprocess_of(card):
         return trace(picture, card, progress)
-    if side % allowed.step:
-        raise ValueError(
-            f"The side must be a multiple of {allowed.step} pixels, such as {side // allowed.step * allowed.step}."
-        )
-    seen_as = preprocess_at(card, side, allowed.step)
 
     def change(model: nn.Module) -> nn.Module:
         return model_at(model, card, seen_as.size)
@@ -146,7 +148,7 @@ def at_size(picture: Picture, card: Card, side: int, progress: Progress | None =
     def make() -> Trace:
         return _within_memory(lambda device: _run(picture, card, device, progress, change=change, seen_as=seen_as))
 
-    return _traces.get(f"{content_key(picture)} by {_key(card)} at {side}", make, Trace.nbytes)
+    return _traces.get(f"{content_key(picture)} by {_key(card)} at {int(side)}", make, Trace.nbytes)
 
 
 def replay(picture: Picture, card: Card, progress: Progress | None = None) -> Trace:
@@ -264,6 +266,18 @@ def forget() -> None:
     """Drop everything that is cached."""
     for cache in (_models, _traces, _parts, _timings):
         cache.clear()
+
+
+def _seen_at(card: Card, side: int, progress: Progress | None) -> Preprocess:
+    """Return how the card's model sees a picture with the shorter side `side`; raises ValueError for another."""
+    allowed = sizes(card, progress)
+    side = checks.whole(side, "The side", allowed.low, allowed.high)
+    if side == allowed.usual:
+        return preprocess_of(card)
+    if side % allowed.step:
+        near = side // allowed.step * allowed.step
+        raise ValueError(f"The side must be a multiple of {allowed.step} pixels, such as {near}.")
+    return preprocess_at(card, side, allowed.step)
 
 
 def _key(card: Card) -> str:

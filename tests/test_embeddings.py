@@ -510,7 +510,26 @@ def test_other_sides_are_refused_with_what_is_allowed(side: object) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_parts_are_read_once() -> None:
-    assert inference.parts(SMALL["vit"]) is inference.parts(SMALL["vit"])
+    assert inference.parts(SMALL["vit"]) is inference.parts(SMALL["vit"], side=48)
+    assert inference.parts(SMALL["vit"], side=80) is inference.parts(SMALL["vit"], side=80)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_parts_at_another_size_are_the_interpolated_ones() -> None:
+    moved = positions.positions(inference.parts(SMALL["vit"], side=80))
+    theirs = positions.resampled(positions.positions(inference.parts(SMALL["vit"])), (5, 8))
+    assert moved.grid == (5, 8) and moved.values is not None
+    assert np.allclose(moved.values, theirs.values, atol=1e-6)
+
+
+@pytest.mark.usefixtures("small")
+def test_tables_of_relative_bias_grow_with_the_picture() -> None:
+    own, moved = (positions.positions(inference.parts(SMALL["coatnet"], side=side)).tables for side in (64, 128))
+    assert [table.values.shape for table in own[:1]] == [(4, 7, 7)]
+    assert [table.values.shape for table in moved[:1]] == [(4, 15, 15)]
+    assert np.allclose(moved[0].values[:, 7, 7], own[0].values[:, 3, 3])  # the middle is distance 0 in both
+    trace = inference.at_size(Picture(noise()), SMALL["coatnet"], 128)
+    assert tokens.grid_tokens(trace, -1).grid == (4, 4)
 
 
 def test_a_model_of_1370_tokens_passes_through_every_function() -> None:

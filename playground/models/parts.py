@@ -25,10 +25,13 @@ AXIAL = "Learned vectors for every distance along a column or a row, which meet 
 ROW = "The grid is read row by row as one row of tokens."
 
 
-def parts_of(model: Any, card: Card) -> Parts:
-    """Return the parts of a card's model; raises ValueError where no convolution reads the pixels."""
+def parts_of(model: Any, card: Card, size: tuple[int, int] | None = None) -> Parts:
+    """Return the parts of a card's model, made for pictures of `size` (rows, cols), its own by default.
+
+    Raises ValueError where no convolution reads the pixels.
+    """
     rule = preprocess_of(card)
-    size = (rule.shortest, rule.shortest) if rule.rule == "detr" else rule.size
+    size = size or ((rule.shortest, rule.shortest) if rule.rule == "detr" else rule.size)
     readers: dict[str, Callable[[Any, tuple[int, int]], tuple[Stem, tuple[Places, ...]]]] = {
         "coatnet": _coatnet,
         "axial": _axial,
