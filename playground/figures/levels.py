@@ -14,7 +14,9 @@ from playground.figures.theme import figure, percent, plain
 
 HEIGHT = 620
 GAP = 0.04  # between tiles, as a share of the width of a large one
-LINE = 0.085  # for the words above a tile
+LINE = 0.06  # for the words above a tile, of which the first stand in the margin
+TOP = 12  # CSS pixels of that margin
+SIZE = 12
 BUDGET = 140_000  # characters of all tiles together
 STEPS = (0xFF, 0xF8, 0xF0, 0xE0)  # steps of colour, coarser where there are many layers or fine grids
 
@@ -62,19 +64,19 @@ def pair(
     rows: Sequence[tuple[str, Sequence[Level]]], picture: str, aspect: float, names: Sequence[str], alt: str
 ) -> go.Figure:
     """Draw several models' colours side by side under their titles, (title, levels), as many as names."""
-    places = [(i * (1 + GAP), 2 * LINE, 1.0) for i in range(len(rows) + 1)]
+    places = [(i * (1 + GAP), 3 * LINE, 1.0) for i in range(len(rows) + 1)]
     sources = _within_budget([found for _, found in rows], lambda level, steps: _coloured(level, steps))
 
     def drawn(i: int) -> list[Any]:
         tiles = zip(sources, rows, places[1:], strict=True)
         said = [f"{plain(title)}<br>{plain(found[i].name)}" for title, found in rows]
         text = go.Scatter(
-            x=[x for x, _, _ in places[1:]], y=[LINE * 1.85] * len(rows), text=said, mode="text",
-            textposition="top right", hoverinfo="skip",
+            x=[x for x, _, _ in places[1:]], y=[3 * LINE - 0.02] * len(rows), text=said, mode="text",
+            textposition="top right", textfont={"size": SIZE}, cliponaxis=False, hoverinfo="skip",
         )  # fmt: skip
         return [*(_tile(source[i][0], found[i], place, aspect) for source, (_, found), place in tiles), text]
 
-    size = (places[-1][0] + 1, 2 * LINE + 1 / aspect)
+    size = (places[-1][0] + 1, 3 * LINE + 1 / aspect)
     return _played(drawn, names, len(names) - 1, picture, places[0], size, aspect, HEIGHT, alt)
 
 
@@ -97,14 +99,14 @@ def _played(
         "images": [{**ground, "sizing": "stretch", "layer": "below"}],
         "xaxis": {**axis, "range": [0, size[0]], "constraintoward": "left"},
         "yaxis": {**axis, "range": [size[1], 0], "scaleanchor": "x", "constraintoward": "top"},
-        "margin": {"l": 0, "r": 0, "t": 0, "b": CONTROLS, "pad": 0},
+        "margin": {"l": 0, "r": 0, "t": TOP, "b": CONTROLS, "pad": 0},
         "sliders": [slider([plain(name) for name in names], active)],
         "updatemenus": [player()],
         "hovermode": False,
     }
     first = drawn(active)
     whole = figure(first, layout, alt, height)
-    whole.layout.meta = {"alt": alt, "aspect": size[0] / size[1], "below": CONTROLS}
+    whole.layout.meta = {"alt": alt, "aspect": size[0] / size[1], "below": CONTROLS + TOP}
     whole.frames = [go.Frame(name=str(i), data=drawn(i), traces=list(range(len(first)))) for i in range(len(names))]
     return whole
 
@@ -147,5 +149,5 @@ def _titles(level: Level, places: Sequence[tuple[float, float, float]], words: W
     said += [words.component.format(number=i + 1, share=percent(level.explained[i])) for i in range(3)]
     return go.Scatter(
         x=[left for left, _, _ in places], y=[top - 0.012 for _, top, _ in places], text=[plain(text) for text in said],
-        mode="text", textposition="top right", hoverinfo="skip",
+        mode="text", textposition="top right", textfont={"size": SIZE}, cliponaxis=False, hoverinfo="skip",
     )  # fmt: skip

@@ -60,7 +60,7 @@ def lines(charts: Sequence[Chart], alt: str, log: bool = False) -> go.Figure:
             named.add(curve.name)
         below = {"title": {"text": plain(chart.axis), "font": {"size": 13}}, "domain": [left, left + wide]}
         layout[f"xaxis{end}"] = {**grid, **below, "anchor": f"y{end}", "nticks": 8, "tickformat": "d"}
-        scale = {"type": "log", "dtick": 1} if log else {}
+        scale = {"type": "log", "nticks": 5} if log else {}
         layout[f"yaxis{end}"] = {**grid, **scale, "anchor": f"x{end}", "domain": [0, 0.9]}
         notes.append(
             {"text": plain(chart.title), "x": left, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper",

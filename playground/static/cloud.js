@@ -43,7 +43,7 @@ const scene = () => {
   const pen = canvas.getContext('2d');
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
-  const p = points(), count = p.length / 3, reach = (Math.min(width * 0.62, height) / 2 - 14) * zoom;
+  const p = points(), count = p.length / 3, reach = (Math.min(width * 0.78, height) / 2 - 14) * zoom;
   const side = clamp((reach * 1.1) / Math.sqrt(count), 7, 30) * (flat ? 1.15 : 1);
   const [cy, sy, cp, sp] = flat ? [1, 0, 1, 0] : [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
   placed = [];

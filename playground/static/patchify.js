@@ -3,7 +3,7 @@
 const SECONDS = 2.2; // a step takes
 const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
 let data = null, picture = null, numbers = null; // what is drawn
-let time = 0, playing = null, shift = 0, chosen = null, dragged = null;
+let time = 0, playing = null, shift = 0, moved = false, chosen = null, dragged = null;
 
 const part = (name) => element.querySelector('.pg-' + name);
 const css = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
@@ -110,12 +110,13 @@ const slots = (at, width) => {
   const { rows, cols } = data.row, before = data.prefix.length * ease(reached('prefix')), step = at.side + at.gap;
   const room = Math.floor(width / step), most = Math.max(0, rows * cols + before - room);
   shift = clamp(shift, 0, most);
-  return { step, before, first: Math.max(0, Math.floor(shift - before) - 1), last: Math.min(rows * cols, Math.ceil(shift + room - before) + 1) };
+  const from = moved ? shift : shift * (1 - ease(reached('prefix'))); // what comes before the patches is to be seen
+  return { step, before, from, first: Math.max(0, Math.floor(from - before) - 1), last: Math.min(rows * cols, Math.ceil(from + room - before) + 1) };
 };
 const tokens = (pen, at, width) => {
   const come = reached('row');
   if (!data.row || come <= 0) return;
-  const { rows, cols } = data.row, count = rows * cols, { step, before, first, last } = slots(at, width);
+  const { rows, cols } = data.row, count = rows * cols, { step, before, from, first, last } = slots(at, width);
   const w = at.w / cols, h = at.h / rows;
   const chosenToken = data.pick.rows === rows && data.pick.cols === cols ? chosen[0] * cols + chosen[1] : -1;
   for (let i = 0; i < count; i++) {
@@ -123,7 +124,7 @@ const tokens = (pen, at, width) => {
     const f = ease((come * 1.6 - (i / count) * 0.6) / 0.75);
     if (!near && f >= 1) continue;
     const gx = at.x + (i % cols) * w + w * 0.06, gy = at.y + Math.floor(i / cols) * h + h * 0.06;
-    const tx = (i + before - shift) * step, x = gx + (clamp(tx, -at.side, width) - gx) * f, y = gy + (at.row - gy) * f;
+    const tx = (i + before - from) * step, x = gx + (clamp(tx, -at.side, width) - gx) * f, y = gy + (at.row - gy) * f;
     pen.globalAlpha = near ? 1 : 1 - f;
     crop(pen, rows, cols, i, x, y, w * 0.88 + (at.side - w * 0.88) * f, h * 0.88 + (at.side - h * 0.88) * f);
     pen.globalAlpha = 1;
@@ -140,7 +141,7 @@ const tokens = (pen, at, width) => {
     }
   }
   data.prefix.forEach((name, i) => {
-    const f = ease(reached('prefix')), x = (i - shift - (1 - f) * data.prefix.length) * step;
+    const f = ease(reached('prefix')), x = (i - from - (1 - f) * data.prefix.length) * step;
     if (f <= 0 || x < -step || x > width) return;
     pen.fillStyle = '#E69F00';
     pen.fillRect(x, at.row, at.side, at.side);
@@ -220,7 +221,7 @@ const show = () => { // the chosen token stands in the row's visible part
   if (!data.row || !chosen || data.pick.rows !== data.row.rows) return;
   const width = part('scene').clientWidth, at = plan(width), room = width / (at.side + at.gap);
   const place = chosen[0] * data.row.cols + chosen[1] + data.prefix.length;
-  if (place < shift || place > shift + room - 1) shift = place - room / 2;
+  if (place < shift || place > shift + room - 1) [shift, moved] = [place - room / 2, true];
 };
 const choose = (row, col, tell) => {
   if (!data || !(row >= 0 && row < data.pick.rows && col >= 0 && col < data.pick.cols)) return;
@@ -234,7 +235,7 @@ const under = (event) => {
   if (x >= at.x && x < at.x + at.w && y >= at.y && y < at.y + at.h)
     return [Math.floor(((y - at.y) / at.h) * data.pick.rows), Math.floor(((x - at.x) / at.w) * data.pick.cols)];
   if (!data.row || y < at.row || reached('row') < 0.9 || data.pick.rows !== data.row.rows) return null;
-  const { step, before } = slots(at, box.width), index = Math.floor(x / step + shift - before);
+  const { step, before, from } = slots(at, box.width), index = Math.floor(x / step + from - before);
   return index >= 0 && index < data.row.rows * data.row.cols ? [Math.floor(index / data.row.cols), index % data.row.cols] : null;
 };
 
@@ -242,12 +243,12 @@ const listen = () => {
   const canvas = part('scene');
   if (!canvas || canvas.dataset.heard) return;
   canvas.dataset.heard = '1';
-  canvas.addEventListener('pointerdown', (event) => { dragged = { x: event.clientX, shift, moved: false }; });
+  canvas.addEventListener('pointerdown', (event) => { dragged = { x: event.clientX, shift: data && data.row ? slots(plan(canvas.clientWidth), canvas.clientWidth).from : 0, moved: false }; });
   canvas.addEventListener('pointermove', (event) => {
     if (!dragged || !data) return;
     const away = event.clientX - dragged.x;
     if (Math.abs(away) > 5) dragged.moved = true;
-    if (dragged.moved && reached('row') > 0.9) { const at = plan(canvas.clientWidth); shift = dragged.shift - away / (at.side + at.gap); scene(); }
+    if (dragged.moved && reached('row') > 0.9) { const at = plan(canvas.clientWidth); moved = true; shift = dragged.shift - away / (at.side + at.gap); scene(); }
   });
   canvas.addEventListener('pointerup', (event) => {
     const place = dragged && !dragged.moved && data ? under(event) : null;
@@ -265,7 +266,7 @@ const begin = async () => {
   if (!props.value) return;
   const given = JSON.parse(props.value);
   const [seen, vector] = await Promise.all([image(given.picture), given.numbers ? image(given.numbers) : null]);
-  [data, picture, numbers, time, shift, chosen] = [given, seen, vector, 0, 0, given.pick.chosen];
+  [data, picture, numbers, time, shift, chosen, moved] = [given, seen, vector, 0, 0, given.pick.chosen, false];
   listen();
   part('time').max = data.steps.length - 1;
   part('time').setAttribute('aria-label', data.words.steps);
@@ -283,6 +284,7 @@ const begin = async () => {
   }));
   stop();
   show();
+  moved = false;
   scene();
 };
 

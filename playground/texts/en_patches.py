@@ -17,10 +17,10 @@ TEXTS = {
     ),
     "patchify_steps": "The steps from pixels to tokens",
     "patchify_alt": "The way from pixels to tokens: {steps}",
-    "patch_pixels": "row {row}, column {col}: {high} × {wide}",
+    "patch_pixels": "{high} × {wide} pixels",
     "patch_embedding": "What it becomes: {count} numbers",
-    "patch_position_row": "Position ({kind}), row {row}, column {col}",
-    "patch_sum": "Both added: what the first block reads",
+    "patch_position_row": "Position: {kind}",
+    "patch_sum": "Their sum: what the first block reads",
     "patch_alt": "The pixels of the patch in row {row}, column {col}, and the {count} numbers it becomes",
     "patch_same": (
         "The convolution, and one matrix times every cut-out window, give the same {count:,} numbers here "
@@ -80,7 +80,7 @@ TEXTS = {
         "Press ▶ to go through the layers."
     ),
     "levels_picture": "What the model saw",
-    "levels_colours": "Three components as colours",
+    "levels_colours": "Components as colours",
     "levels_component": "Component {{number}}: {{share}}",
     "levels_alt": "The first three principal components of the tokens as colours, for {layers} layers",
     "levels_one_fit": "One fit for all layers, so that colours can be compared.",

@@ -33,7 +33,7 @@ COMPONENTS = 3
 NAMED = 6  # classes with a colour of their own
 OTHER = 255
 POINTS = 18_000  # of all layers together in a cloud
-EXTREME = 99.5  # percentile of distances that reaches the edge of the cloud
+EXTREME = 99.5  # percentile of places that reaches the edge of the cloud
 SPRITE, SPRITE_BUDGET = 448, 40_000
 
 
@@ -197,8 +197,8 @@ def _classes(held: Held, trace: Trace, chosen: Sequence[int]) -> tuple[list[tupl
 def _points(fits: Fits, layer: int) -> np.ndarray:
     """Return the tokens of a layer as points uint8 [N, 3], 0 and 255 at the edges, on one scale for its whole fit."""
     whole = np.concatenate(fits.fits[fits.places[layer][0]].scores)
-    middle = np.median(whole, axis=0)
-    reach = float(np.percentile(np.abs(whole - middle), EXTREME, axis=0).max()) or 1.0
+    low, high = np.percentile(whole, (100 - EXTREME, EXTREME), axis=0)  # each [3]
+    middle, reach = (low + high) / 2, float((high - low).max()) / 2 or 1.0
     return np.rint(((fits.scores(layer) - middle) / reach).clip(-1, 1) * 127.5 + 127.5).astype(np.uint8)
 
 

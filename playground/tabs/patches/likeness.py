@@ -225,26 +225,30 @@ def lay_out() -> Part:
             here = PlotlyView(height=480, elem_id="pg-likeness")
         with gr.Column(min_width=300):
             there = PlotlyView(height=10, elem_id="pg-likeness-other")
-            with gr.Accordion(say("second"), open=True, elem_id="pg-second"):
-                upload = ModelImage(
-                    None,
-                    label=say("second_picture"),
-                    alt_text=say("second_alt"),
-                    height=180,
-                    placeholder=say("picture_place"),
-                    sources=("upload", "clipboard"),
-                )
-                names = [(entry.title, i) for i, entry in enumerate(examples())]
-                sample = gr.Dropdown(names, value=None, label=say("second_sample"), elem_id="pg-second-sample")
-    said = gr.HTML(apply_default_css=False)
-    with gr.Row(elem_classes="pg-pair"):
-        layer = gr.Slider(0, 1, 1, step=1, label=say("layer_number"), elem_id="pg-likeness-layer")
-        count = gr.Slider(FEWEST, MOST, CLUSTERS, step=1, label=say("clusters"), visible=False, elem_id="pg-clusters")
-    name = gr.HTML(apply_default_css=False)
-    with gr.Row(elem_classes="pg-pair pg-narrow"):
-        row = gr.Number(None, label=say("row_plain"), precision=0, min_width=80, elem_id="pg-likeness-row")
-        col = gr.Number(None, label=say("column_plain"), precision=0, min_width=80, elem_id="pg-likeness-col")
-    found = gr.HTML(apply_default_css=False, elem_id="pg-nearest")
+            said = gr.HTML(apply_default_css=False)
+            layer = gr.Slider(0, 1, 1, step=1, label=say("layer_number"), elem_id="pg-likeness-layer")
+            name = gr.HTML(apply_default_css=False)
+            count = gr.Slider(
+                FEWEST, MOST, CLUSTERS, step=1, label=say("clusters"), visible=False, elem_id="pg-clusters"
+            )
+            with gr.Row(elem_classes="pg-pair"):
+                row = gr.Number(None, label=say("row_plain"), precision=0, min_width=80, elem_id="pg-likeness-row")
+                col = gr.Number(None, label=say("column_plain"), precision=0, min_width=80, elem_id="pg-likeness-col")
+            found = gr.HTML(apply_default_css=False, elem_id="pg-nearest")
+    with gr.Accordion(say("second"), open=True, elem_id="pg-second"), gr.Row(elem_classes="pg-side"):
+        with gr.Column(min_width=300):
+            upload = ModelImage(
+                None,
+                label=say("second_picture"),
+                alt_text=say("second_alt"),
+                height=180,
+                placeholder=say("picture_place"),
+                sources=("upload", "clipboard"),
+                elem_id="pg-second-picture",
+            )
+        with gr.Column(min_width=300):
+            names = [(entry.title, i) for i, entry in enumerate(examples())]
+            sample = gr.Dropdown(names, value=None, label=say("second_sample"), elem_id="pg-second-sample")
     return Part(how, layer, name, row, col, count, here, there, said, found, upload, sample, gr.State(None))
 
 

@@ -150,7 +150,7 @@ def detail(held: Held, trace: Trace, row: Any, col: Any) -> tuple[Figure, str]:
     strips += added
     if len(added) == 1 and added[0].values.size == made.size and parts.positions[0].kind == "table":
         strips.append(Strip(say("patch_sum"), made + added[0].values))
-    title = say("patch_pixels", row=row, col=col, high=high, wide=wide)
+    title = say("patch_pixels", high=high, wide=wide)
     alt = say("patch_alt", row=row, col=col, count=made.size)
     lines = [said, held.kept("difference", lambda: compared(parts, trace))]
     text = "".join(f'<p class="pg-about">{escape(line)}</p>' for line in lines if line)
@@ -225,6 +225,6 @@ def _position(parts: Parts, grid: Grid, place: tuple[int, int]) -> tuple[list[St
         if found.values is None or found.grid is None:
             continue
         row, col = scaled(place, grid, found.grid)
-        name = say("patch_position_row", kind=say(f"positions_{kind}"), row=row, col=col)
+        name = say("patch_position_row", kind=say(f"positions_{kind}"))
         return [Strip(name, found.values[row * found.grid[1] + col])], found.sentence
     return [], positions(parts, 0).sentence

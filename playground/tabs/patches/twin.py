@@ -103,7 +103,8 @@ def together(held: Held, trace: Trace, other: Held, seen: Trace) -> tuple[Figure
     count = max(len(levels) for levels in found)
     steps = [evenly(levels, count) for levels in found]
     depth = [say("twin_depth", share=percent((i + 1) / count)) for i in range(count)]
-    rows = list(zip((held.card.title, other.card.title), steps, strict=True))
+    titles = [one.card.title.partition(",")[0] for one in (held, other)]
+    rows = list(zip(titles, steps, strict=True))
     return pair(rows, held.seen, held.aspect, depth, say("twin_alt")), said
 
 
