@@ -15,7 +15,8 @@ def small_card(folder: Path, task: str = "classification", labels: tuple[str, ..
     options: dict[str, object] = {"layers": (1, 1), "width": 0.25, "spans": (16, 8), "strides": (1, 2), "stem": "convs"}
     if task != "classification":
         options = {"backbone": "resnet10t", "num_queries": 6, "d_model": 32, "nhead": 4, "enc": 1, "dec": 1, "ffn": 32}
-        options |= {"panoptic": task == "panoptic"}
+        if task == "panoptic":
+            options |= {"panoptic": True, "d_model": 128, "nhead": 8}
     family = "axial" if task == "classification" else "detr"
     card = Card(
         name=f"small-{task}",

@@ -1,13 +1,17 @@
 """Data sets: every layout comes back as written; what is missing, damaged or wrong is said in one sentence."""
 
 import dataclasses
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from drawn import NAMES, drawn_photos, write_everyday
+from drawn import NAMES, drawn_photos, write_coco, write_everyday, write_folder
 from PIL import Image
 
+from playground.datasets import coco, folders, opening
 from playground.datasets.everyday import load, split_held_out
 from playground.datasets.nouns import DataError
 from playground.datasets.scenes import LAYOUTS, SceneMaker
@@ -123,3 +127,183 @@ def test_boxes_over_the_whole_photo_are_left_out_and_wrong_names_refused() -> No
         SceneMaker(whole, np.arange(80), NAMES[:2])
     with pytest.raises(DataError, match="no class called unicorn"):
         SceneMaker(photos, np.arange(80), ("unicorn",))
+
+
+# --- image folders ----------------------------------------------------------------------------------------------------
+
+
+def test_an_image_folder_in_imagenet_s_layout(tmp_path: Path) -> None:
+    write_folder(tmp_path / "train", {"n1": 3, "n2": 2, "n3": 1})
+    write_folder(tmp_path / "val", {"n1": 1, "n3": 2})
+    (tmp_path / "val" / "n1" / "notes.txt").write_text("not a picture")
+    val, train = (folders.labelled(tmp_path, split) for split in ("val", "train"))
+    assert val.classes == train.classes == ("n1", "n2", "n3")
+    assert val.labels.tolist() == [0, 2, 2]
+    assert train.labels.tolist() == [0, 0, 0, 1, 1, 2]
+    assert val.picture(0).rgb.size == (40, 30)
+    assert val.boxes_xyxy is None
+
+
+def test_a_plain_image_folder_holds_a_fifth_back_for_good(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"cat": 60, "dog": 60})
+    val, train = (folders.labelled(tmp_path, split) for split in ("val", "train"))
+    assert len(val) + len(train) == 120
+    assert 12 <= len(val) <= 36
+    write_folder(tmp_path, {"cat": 61})
+    assert abs(len(folders.labelled(tmp_path, "val")) - len(val)) <= 1  # the others stay where they were
+
+
+def test_an_image_folder_s_photos_serve_training(tmp_path: Path) -> None:
+    write_folder(tmp_path / "data" / "train", {"cat": 2, "dog": 1})
+    for _ in range(2):  # decoded, then from the cache
+        photos = opening.load(tmp_path / "data", "train", tmp_path / "cache")
+        assert photos.images.shape == (3, 64, 64, 3)
+        assert photos.classes == ("cat", "dog")
+        assert photos.labels.tolist() == [0, 0, 1]
+        assert photos.boxes_xyxy.tolist() == [[0, 0, 64, 64]] * 3
+    write_folder(tmp_path / "data" / "train", {"cow": 1})
+    with pytest.raises(DataError, match="other classes"):
+        opening.load(tmp_path / "data", "train", tmp_path / "cache")
+
+
+def test_faults_of_an_image_folder_are_one_sentence(tmp_path: Path) -> None:
+    write_folder(tmp_path / "damaged" / "val", {"cat": 1})
+    file = tmp_path / "damaged" / "val" / "cat" / "000.png"
+    file.write_bytes(b"no picture")
+    damaged = folders.labelled(tmp_path / "damaged", "val")
+    with pytest.raises(DataError, match=r"000\.png cannot be used"):
+        damaged.picture(0)
+    file.unlink()
+    with pytest.raises(DataError, match=r"000\.png is missing"):
+        damaged.picture(0)
+    write_folder(tmp_path / "empty", {"cat": 1})
+    (tmp_path / "empty" / "dog").mkdir()
+    with pytest.raises(DataError, match="'dog' has no pictures"):
+        folders.labelled(tmp_path / "empty", "train")
+    write_folder(tmp_path / "half" / "train", {"cat": 1})
+    with pytest.raises(DataError, match="no folder called val"):
+        folders.labelled(tmp_path / "half", "val")
+    (tmp_path / "nothing").mkdir()
+    sentence = r"looked for the Everyday shards .* or pictures in CLASS"
+    with pytest.raises(DataError, match=sentence):
+        opening.labelled(tmp_path / "nothing")
+    with pytest.raises(DataError, match=sentence):
+        opening.load(tmp_path / "nothing", "val", tmp_path)
+    with pytest.raises(DataError, match="train or val"):
+        opening.labelled(tmp_path / "empty", "test")  # type: ignore[arg-type]
+
+
+# --- COCO's layouts ---------------------------------------------------------------------------------------------------
+
+
+def test_coco_boxes_come_back_as_written(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    data = opening.boxed(tmp_path, "val", (), 64)
+    assert data.classes == ("person", "cat", "sky")
+    assert data.keys == ("1", "17", "187")
+    assert len(data) == 2
+    first = data.truth(0)
+    assert first.labels.tolist() == [1, 0]
+    assert first.boxes_xyxy.tolist() == [[2, 3, 12, 23], [20, 0, 40, 10]]
+    assert first.crowd is not None and first.crowd.tolist() == [False, True]
+    assert first.areas is not None and first.areas.tolist() == [150, 200]
+    assert data.truth(1).labels.tolist() == []  # its only box has no area
+    assert data.picture(1).rgb.size == (40, 30)
+
+
+def test_coco_segments_come_back_as_written(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    data = opening.segmented(tmp_path, "val", 64)
+    assert data.things.tolist() == [True, True, False]
+    found = data.segments(0)
+    assert (found.ids[0, 0], found.ids[15, 20], found.ids[29, 39]) == (70_000, 0, 5)
+    assert found.numbers.tolist() == [70_000, 5]
+    assert found.labels.tolist() == [1, 2]
+
+
+def test_one_s_own_json_file_is_found(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    (tmp_path / "annotations" / "instances_val2017.json").rename(tmp_path / "mine.json")
+    (tmp_path / "val2017").rename(tmp_path / "images")
+    assert len(coco.boxed(tmp_path, "val")) == 2
+    (tmp_path / "another.json").write_text("{}")
+    with pytest.raises(DataError, match="More than one file with instances"):
+        coco.boxed(tmp_path, "val")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda facts: facts["annotations"][0].update(bbox=[30, 3, 12, 20]), "outside the picture"),
+        (lambda facts: facts["annotations"][0].update(bbox=[-9, 3, 12, 20]), "outside the picture"),
+        (lambda facts: facts["annotations"][0].update(bbox=[1, 3, -12, 20]), "not four numbers"),
+        (lambda facts: facts["annotations"][0].update(bbox=[1, 3, 12]), "not four numbers"),
+        (lambda facts: facts["annotations"][0].update(bbox=["a", 3, 12, 2]), "not four numbers"),
+        (lambda facts: facts["annotations"][0].update(category_id=5), "category is not listed"),
+        (lambda facts: facts["annotations"][0].update(image_id=99), "not of COCO's form"),
+        (lambda facts: facts.pop("categories"), "not of COCO's form"),
+        (lambda facts: facts.update(categories=[], annotations=[]), "lists no categories"),
+        (lambda facts: facts.update(images=[], annotations=[]), "lists no pictures"),
+        (lambda facts: facts["images"][0].update(file_name="../a.png"), "outside the data folder"),
+        (lambda facts: facts["images"][0].update(file_name="gone.png"), "is in none of"),
+    ],
+)
+def test_faults_of_a_coco_file_are_one_sentence(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], sentence: str
+) -> None:
+    write_coco(tmp_path)
+    file = tmp_path / "annotations" / "instances_val2017.json"
+    facts = json.loads(file.read_text())
+    change(facts)
+    file.write_text(json.dumps(facts))
+    with pytest.raises(DataError, match=sentence) as raised:
+        coco.boxed(tmp_path, "val")
+    assert str(tmp_path) not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_faults_of_segments_are_one_sentence(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    drawn = tmp_path / "annotations" / "panoptic_val2017"
+    data = coco.segmented(tmp_path, "val")
+    Image.new("RGB", (40, 30), (9, 0, 0)).save(drawn / "a.png")
+    with pytest.raises(DataError, match="draws segment 9"):
+        data.segments(0)
+    Image.new("RGB", (4, 3)).save(drawn / "a.png")
+    with pytest.raises(DataError, match="another size"):
+        data.segments(0)
+    (drawn / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match="missing or damaged"):
+        data.segments(0)
+    drawn.rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="needs a folder called panoptic_val2017"):
+        coco.segmented(tmp_path, "val")
+    (tmp_path / "annotations" / "instances_val2017.json").write_text("{")
+    with pytest.raises(DataError, match="damaged"):
+        coco.boxed(tmp_path, "val")
+    with pytest.raises(DataError, match="No file with instances of the train part"):
+        coco.boxed(tmp_path, "train")
+
+
+# --- drawn worlds -----------------------------------------------------------------------------------------------------
+
+
+def test_shapes_are_a_data_set_with_nothing_to_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "SHAPES_COUNT", 3)
+    boxes, segments = opening.boxed(Path("shapes"), "val", (), 64), opening.segmented(Path("shapes"), "val", 64)
+    assert len(boxes) == len(segments) == 3
+    for i in range(3):
+        assert boxes.picture(i).rgb.tobytes() == segments.picture(i).rgb.tobytes()
+        found = segments.segments(i)
+        things = segments.things[found.labels]
+        assert boxes.truth(i).labels.tolist() == found.labels[things].tolist()
+        assert set(np.unique(found.ids)) == set(found.numbers)
+
+
+def test_scenes_of_everyday_are_the_same_each_time(tmp_path: Path) -> None:
+    write_everyday(tmp_path, drawn_photos(), "val")
+    a, b = (opening.boxed(tmp_path, "val", NAMES[:2], 96) for _ in range(2))
+    assert len(a) == 1500
+    assert a.classes == NAMES[:2]
+    assert a.picture(7).rgb.tobytes() == b.picture(7).rgb.tobytes()
+    assert a.truth(7).boxes_xyxy.tolist() == b.truth(7).boxes_xyxy.tolist()

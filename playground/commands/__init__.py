@@ -7,6 +7,7 @@ COMMANDS = {  # name: what the list of commands says
     "explain": "write a map of what a model looks at",
     "compare": "ask several models about pictures, and say what each costs",
     "embed": "write the tokens of a picture, for NumPy, tables, a page or the Embedding Projector",
+    "evaluate": "measure a model on a data set",
     "faithfulness": "measure how far explanations can be trusted, over a data set",
 }
 

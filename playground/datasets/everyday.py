@@ -9,6 +9,7 @@ import csv
 import io
 import os
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,10 +61,17 @@ def load(folder: Path, split: Split, cache: Path) -> Photos:
     Raises DataError when the folder is neither of the two layouts or a photo cannot be read.
     """
     _check(folder)
+    return kept(read_classes(folder), split, cache, lambda: read(folder, split))
+
+
+def kept(classes: tuple[str, ...], split: Split, cache: Path, make: Callable[[], Photos]) -> Photos:
+    """Photos as `make` gives them, from the copy under `cache` where it is there.
+
+    Raises DataError when that copy holds other classes.
+    """
     images_file, facts_file = cache / f"{split}-images.npy", cache / f"{split}-facts.npz"
-    classes = read_classes(folder)
     if not (images_file.exists() and facts_file.exists()):
-        photos = read(folder, split)
+        photos = make()
         cache.mkdir(parents=True, exist_ok=True)
         _save_whole(images_file, photos.images)
         with (part := facts_file.with_suffix(".part")).open("wb") as stream:

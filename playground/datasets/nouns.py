@@ -55,10 +55,11 @@ class LabelledPictures:
 
 @dataclass(frozen=True, eq=False)
 class BoxedPictures:
-    """Pictures with objects: `truth(i)` has labels that index `classes` (None: a number that stands for nothing)."""
+    """Pictures with objects: `truth(i)` has labels that index `classes`; `keys` are their numbers in the file."""
 
     source: str
-    classes: tuple[str | None, ...]
+    classes: tuple[str, ...]
+    keys: tuple[str, ...]
     count: int
     picture: Callable[[int], Picture]
     truth: Callable[[int], Truth]
@@ -73,7 +74,8 @@ class SegmentedPictures:
     can be counted, from stuff."""
 
     source: str
-    classes: tuple[str | None, ...]
+    classes: tuple[str, ...]
+    keys: tuple[str, ...]
     things: np.ndarray
     count: int
     picture: Callable[[int], Picture]

@@ -24,6 +24,19 @@ def per_class(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.where(count > 0, hits / np.maximum(count, 1), np.nan)
 
 
+def confusions(answers: np.ndarray, labels: np.ndarray, most: int = 10) -> list[tuple[int, int, int, int]]:
+    """The most frequent mistakes: (true class, answered class, how often, of how many), most frequent first.
+
+    answers [N] and labels [N] are class numbers of one numbering; an answer below 0 is a class outside it.
+    """
+    wrong = answers != labels
+    pairs, counts = np.unique(np.stack([labels[wrong], answers[wrong]]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:most]
+    return [
+        (int(pairs[0, i]), int(pairs[1, i]), int(counts[i]), int((labels == pairs[0, i]).sum())) for i in order.tolist()
+    ]
+
+
 def calibration_error(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0, bins: int = 15) -> float:
     """Expected calibration error, 0..1: mean gap of confidence and accuracy over bins (Guo et al. 2017, equation 3)."""
     probabilities = softmax(logits, temperature)

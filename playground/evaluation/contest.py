@@ -83,7 +83,7 @@ def right_photos(data: LabelledPictures, card: Card, to_label: np.ndarray, seed:
     order = np.random.default_rng(seed).permutation(len(data))
     for start in range(0, len(order), BATCH):
         part = order[start : start + BATCH]
-        best = class_logits(card, [data.picture(int(i)) for i in part]).argmax(1)
+        best = class_logits(card, [data.picture(int(i)) for i in part])[0].argmax(1)
         yield from part[best == to_label[data.labels[part]]].tolist()
 
 

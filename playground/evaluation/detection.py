@@ -10,6 +10,7 @@ from playground.evaluation.classification import unsure_threshold
 
 IOU_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 RECALLS = np.linspace(0, 1, 101)
+SIZES = {"": (0, 1e10), "small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}  # areas in pixels
 
 
 @dataclass(frozen=True)
@@ -21,68 +22,119 @@ class Found:
     boxes_xyxy: np.ndarray
 
 
-def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """[N, 4] and [M, 4] corner boxes -> [N, M] intersection over union, 0..1."""
+def iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
+    """[N, 4] and [M, 4] corner boxes -> [N, M] intersection over union, 0..1; over the area of `a` alone where b is a
+    crowd [M]."""
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
     both = np.clip(high - low, 0, None).prod(-1)
-    areas = [(x[:, 2:] - x[:, :2]).clip(0).prod(-1) for x in (a, b)]
-    return both / np.maximum(areas[0][:, None] + areas[1][None] - both, 1e-12)
+    union = _areas(a)[:, None] + _areas(b)[None] - both
+    if crowd is not None:
+        union = np.where(crowd[None], _areas(a)[:, None], union)
+    return both / np.maximum(union, 1e-12)
 
 
 def average_precision(found: Sequence[Found], truths: Sequence[Truth], classes: int) -> dict[str, float]:
-    """COCO's box measure: "mAP" over IoU 0.50..0.95, "mAP50", "mAP75", and "AP50/<index>" for each class that occurs.
+    """COCO's box measure, 0..1: "mAP" over IoU 0.50..0.95, "mAP50", "mAP75"; "mAP small", "mAP medium", "mAP large" by
+    area (32 and 96 pixels squared); "AP/<index>" and "AP50/<index>" for each class that occurs.
 
     101-point interpolated precision, greedy matching by score, at most 100 detections a picture and class, mean over
-    classes with objects.
+    classes with objects; boxes around crowds are neither wanted nor wrong. NaN where nothing is wanted.
     """
     assert len(found) == len(truths)
-    table = np.full((classes, len(IOU_THRESHOLDS)), np.nan)
+    table = np.full((classes, len(SIZES), len(IOU_THRESHOLDS)), np.nan)
     for label in range(classes):
-        total = sum(int((truth.labels == label).sum()) for truth in truths)
-        if total:
-            table[label] = _class_precision(found, truths, label, total)
-    results = {
-        "mAP": float(np.nanmean(table)),
-        "mAP50": float(np.nanmean(table[:, 0])),
-        "mAP75": float(np.nanmean(table[:, 5])),
-    }
-    return results | {f"AP50/{label}": float(row[0]) for label, row in enumerate(table) if not np.isnan(row[0])}
+        pairs = [_of_class(answer, truth, label) for answer, truth in zip(found, truths, strict=True)]
+        for column, bounds in enumerate(SIZES.values()):
+            table[label, column] = _class_precision([pair for pair in pairs if pair is not None], bounds)
+    all_sizes = table[:, 0]  # [classes, 10]
+    results = {"mAP": _mean(all_sizes), "mAP50": _mean(all_sizes[:, 0]), "mAP75": _mean(all_sizes[:, 5])}
+    results |= {f"mAP {name}": _mean(table[:, column]) for column, name in enumerate(SIZES) if name}
+    occurs = np.flatnonzero(~np.isnan(all_sizes[:, 0]))
+    results |= {f"AP/{label}": float(all_sizes[label].mean()) for label in occurs}
+    return results | {f"AP50/{label}": float(all_sizes[label, 0]) for label in occurs}
 
 
-def _class_precision(found: Sequence[Found], truths: Sequence[Truth], label: int, total: int) -> np.ndarray:
-    """Average precision of one class at each IoU threshold, [10]."""
-    scores, hits = [], []
-    for answer, truth in zip(found, truths, strict=True):
-        keep = np.flatnonzero(answer.labels == label)
-        keep = keep[np.argsort(-answer.scores[keep], kind="stable")][:100]
-        overlap = iou(answer.boxes_xyxy[keep], truth.boxes_xyxy[truth.labels == label])
-        scores.append(answer.scores[keep])
-        hits.append(np.stack([_greedy(overlap, threshold) for threshold in IOU_THRESHOLDS], axis=1))
+@dataclass(frozen=True)
+class _Pair:
+    """One class in one picture: detections best first, scores [D] and areas [D]; objects with overlap [D, G]."""
+
+    scores: np.ndarray
+    areas: np.ndarray
+    overlap: np.ndarray
+    object_areas: np.ndarray
+    crowd: np.ndarray
+
+
+def _of_class(answer: Found, truth: Truth, label: int) -> _Pair | None:
+    """What a picture says about a class; None when nothing does."""
+    keep, wanted = np.flatnonzero(answer.labels == label), np.flatnonzero(truth.labels == label)
+    if not len(keep) and not len(wanted):
+        return None
+    keep = keep[np.argsort(-answer.scores[keep], kind="stable")][:100]
+    boxes, objects = answer.boxes_xyxy[keep], truth.boxes_xyxy[wanted]
+    crowd = np.zeros(len(wanted), bool) if truth.crowd is None else truth.crowd[wanted]
+    areas = _areas(objects) if truth.areas is None else truth.areas[wanted]
+    return _Pair(answer.scores[keep], _areas(boxes), iou(boxes, objects, crowd), areas, crowd)
+
+
+def _class_precision(pairs: Sequence[_Pair], bounds: tuple[float, float]) -> np.ndarray:
+    """Average precision of one class at each IoU threshold for objects of one range of areas, [10]."""
+    low, high = bounds
+    scores, hits, ignored, total = [], [], [], 0
+    for pair in pairs:
+        unwanted = pair.crowd | (pair.object_areas < low) | (pair.object_areas > high)
+        hit, ignore = _matched(pair.overlap, unwanted, pair.crowd)
+        outside = (pair.areas < low) | (pair.areas > high)
+        scores.append(pair.scores)
+        hits.append(hit & ~ignore)
+        ignored.append(ignore | (~hit & outside[:, None]))
+        total += int((~unwanted).sum())
+    if not total:
+        return np.full(len(IOU_THRESHOLDS), np.nan)
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    right = np.concatenate(hits)[order].cumsum(0)  # [D, 10]
-    recall = right / total
-    precision = right / np.arange(1, len(right) + 1)[:, None]
+    right, left_out = np.concatenate(hits)[order], np.concatenate(ignored)[order]  # [D, 10]
+    good, bad = right.cumsum(0), (~right & ~left_out).cumsum(0)
+    recall = good / total
+    precision = good / np.maximum(good + bad, 1e-12)
     precision = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
-    values = []
+    values = np.zeros(len(IOU_THRESHOLDS))
     for column in range(len(IOU_THRESHOLDS)):
-        at = np.searchsorted(recall[:, column], RECALLS - 1e-12, side="left")
-        values.append(
-            np.where(at < len(right), precision[np.minimum(at, max(len(right) - 1, 0)), column], 0).mean()
-            if len(right)
-            else 0.0
-        )
-    return np.array(values)
+        at = np.searchsorted(recall[:, column], RECALLS, side="left")
+        reached = at < len(order)
+        values[column] = precision[at[reached], column].sum() / len(RECALLS)
+    return values
 
 
-def _greedy(overlap: np.ndarray, threshold: float) -> np.ndarray:
-    """Which detections (rows, best first) take a still free object with at least this overlap, [D] bool."""
-    taken = np.zeros(overlap.shape[1], bool)
-    hit = np.zeros(len(overlap), bool)
+def _matched(overlap: np.ndarray, unwanted: np.ndarray, crowd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which detections (rows, best first) take an object, and which of these an unwanted one: bool [D, 10] each.
+
+    A detection takes the free wanted object that it overlaps most, else an unwanted one; crowds are never used up.
+    """
+    count, objects = overlap.shape
+    hit, ignore = np.zeros((2, count, len(IOU_THRESHOLDS)), bool)
+    if not objects:
+        return hit, ignore
+    taken = np.zeros((len(IOU_THRESHOLDS), objects), bool)
+    levels = np.arange(len(IOU_THRESHOLDS))
+    least = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)[:, None]
     for row, values in enumerate(overlap):
-        free = np.where(taken, -1.0, values)
-        if len(free) and (best := int(free.argmax())) >= 0 and free[best] >= threshold:
-            taken[best] = hit[row] = True
-    return hit
+        fits = (values >= least) & (~taken | crowd)  # [10, G]
+        rank = np.where(fits, values + 2 * ~unwanted, -1.0)  # any wanted object goes before any unwanted one
+        best = objects - 1 - rank[:, ::-1].argmax(1)  # of equals the last, as COCO's code
+        found = rank[levels, best] >= 0
+        taken[levels[found], best[found]] = True
+        hit[row], ignore[row] = found, found & unwanted[best]
+    return hit, ignore
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(-1)
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean of what is there; NaN when nothing is."""
+    there = values[~np.isnan(values)]
+    return float(there.mean()) if len(there) else float("nan")
 
 
 def detection_threshold(found: Sequence[Found], truths: Sequence[Truth], precision: float) -> float:
@@ -93,5 +145,6 @@ def detection_threshold(found: Sequence[Found], truths: Sequence[Truth], precisi
         overlap = iou(answer.boxes_xyxy[order], truth.boxes_xyxy)
         overlap = np.where(answer.labels[order][:, None] == truth.labels[None], overlap, 0.0)
         scores.append(answer.scores[order])
-        right.append(_greedy(overlap, 0.5))
+        nothing = np.zeros(overlap.shape[1], bool)
+        right.append(_matched(overlap, nothing, nothing)[0][:, 0])
     return unsure_threshold(np.concatenate(scores), np.concatenate(right), precision)

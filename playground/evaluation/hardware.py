@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 import torch
@@ -15,6 +16,19 @@ def hardware() -> str:
     if device.type != "cpu":
         return inference.device_name(device)
     return f"{torch.get_num_threads()} thread(s) of {_processor()}"
+
+
+def peak_bytes() -> int | None:
+    """The most memory used so far: the accelerator's, or the whole process's on a CPU; None where nobody counts it."""
+    device = inference.pick_device()
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024  # Linux counts in KiB
 
 
 def _processor() -> str:

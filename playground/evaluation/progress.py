@@ -34,6 +34,11 @@ class Bar:
         end = "\r" if live and done < self.total else "\n"
         print(self.line(now), end=end, file=self.stream, flush=True)
 
+    def of(self, done: int, total: int) -> None:
+        """Say that `done` of `total` are done, where all are counted only now."""
+        self.total = total
+        self.to(done)
+
     def line(self, now: float) -> str:
         """The line at this moment."""
         filled = round(WIDTH * self.done / max(self.total, 1))
