@@ -25,7 +25,7 @@ def serve(host: str | None = None, port: int | None = None, page: ui.Page | None
         server_name=host,
         server_port=port,
         theme=ui.theme(),
-        css_paths=[STATIC / f"{name}.css" for name in ("page", "attention", "patches", "compare")],
+        css_paths=[STATIC / f"{name}.css" for name in ("page", "attention", "patches", "compare", "architecture")],
         footer_links=["api"],
         run_history=False,
         show_error=False,

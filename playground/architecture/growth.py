@@ -5,9 +5,7 @@ Only the mixing itself is measured, softmax(q k^T) v and its relatives, on the t
 """
 
 import math
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,137 +14,147 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-HEADS, WIDTH = 1, 64  # one head of 64 channels, as in ViT
+WIDTH = 64  # channels: one head of ViT
 WINDOW = 8  # positions a side, so that every side divides into windows
 KERNEL = 3
-BLOCK = 2**23  # scores computed at once: 32 MiB, so that memory never limits the side
-FIRST, LAST = 32, 256  # the sides of a study: a factor of 8
+BLOCK = 2**20  # scores computed at once: 4 MiB, so that every side works in the cache alike
 RUNS = 5
-LONGEST = 30.0  # seconds that one point may take before larger ones are left out
+LONGEST = 30.0  # seconds that a run may take before larger sides are left out
+REPEATED = 0.02  # seconds that quick runs are repeated for
+
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to mix the positions of an H x W grid: `order` is its cost as a power of the side, H = W = side."""
+    """One way to mix the positions of an H x W grid.
+
+    `order` is its cost as a power of the side H = W, `products(side)` its multiply-adds, `run(x, block)` does it for x
+    [side, side, WIDTH] with at most `block` scores at once. `span` holds the least and the greatest side that are
+    measured: a factor of 8, where the mixing outweighs what surrounds it. `held` is the same for memory.
+    """
 
     key: str
     formula: str
     order: float
     products: Callable[[int], int]
-    run: Callable[[Tensor], Tensor]
+    run: Callable[[Tensor, int], Tensor]
+    span: tuple[int, int]
+    held: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Point:
-    """One measurement: the median of the seconds of `runs` runs at this side, and the multiply-adds done."""
+    """One measurement at this side: `value` is seconds, the least of `runs`, or bytes."""
 
     side: int
-    seconds: float
-    macs: int
-    runs: int
-    bytes: int | None = None
+    value: float
+    runs: int = 1
 
 
-def full(x: Tensor) -> Tensor:
-    """Return x [side, side, d] after full attention: every position reads every position, rows of scores in blocks."""
+def full(x: Tensor, block: int = BLOCK) -> Tensor:
+    """Return x [side, side, d] after attention in which every position reads every position."""
     tokens = x.flatten(0, 1)  # [N, d]
-    rows = max(1, BLOCK // tokens.shape[0])
-    parts = [(part @ tokens.mT * x.shape[-1] ** -0.5).softmax(-1) @ tokens for part in tokens.split(rows)]
+    rows = max(1, block // tokens.shape[0])
+    parts = [_attend(part, tokens) for part in tokens.split(rows)]
     return torch.cat(parts).unflatten(0, x.shape[:2])  # [side, side, d]
 
 
-def axial(x: Tensor) -> Tensor:
+def axial(x: Tensor, block: int = BLOCK) -> Tensor:
     """Return x [side, side, d] after attention along each column, then along each row."""
-    down = _lines(x.transpose(0, 1)).transpose(0, 1)
-    return _lines(down)
+    down = _lines(x.transpose(0, 1), block).transpose(0, 1)
+    return _lines(down, block)
 
 
-def windowed(x: Tensor) -> Tensor:
+def windowed(x: Tensor, block: int = BLOCK) -> Tensor:
     """Return x [side, side, d] after attention within windows of WINDOW x WINDOW positions."""
-    side, d = x.shape[0], x.shape[-1]
-    count = side // WINDOW
-    tiles = (
-        x.reshape(count, WINDOW, count, WINDOW, d).transpose(1, 2).reshape(-1, WINDOW * WINDOW, d)
-    )  # [windows, n, d]
-    mixed = _lines(tiles)
-    return mixed.reshape(count, count, WINDOW, WINDOW, d).transpose(1, 2).reshape(side, side, d)
+    count = x.shape[0] // WINDOW
+    tiles = x.unflatten(1, (count, WINDOW)).unflatten(0, (count, WINDOW)).transpose(1, 2)  # [c, c, w, w, d]
+    mixed = _lines(tiles.flatten(2, 3).flatten(0, 1), block)  # [windows, w * w, d]
+    mixed = mixed.unflatten(1, (WINDOW, WINDOW)).unflatten(0, (count, count))  # [c, c, w, w, d]
+    return mixed.transpose(1, 2).flatten(2, 3).flatten(0, 1)
 
 
-def convolved(x: Tensor) -> Tensor:
-    """Return x [side, side, d] after a depthwise 3 x 3 convolution: every position reads its neighbours."""
-    weight = torch.full((x.shape[-1], 1, KERNEL, KERNEL), 1 / KERNEL**2)
-    return F.conv2d(x.permute(2, 0, 1)[None], weight, padding=KERNEL // 2, groups=x.shape[-1])[0].permute(1, 2, 0)
-
-
-def _lines(x: Tensor) -> Tensor:
-    """Return x [lines, n, d] after attention within each line."""
-    return (x @ x.mT * x.shape[-1] ** -0.5).softmax(-1) @ x
+def convolved(x: Tensor, block: int = BLOCK) -> Tensor:
+    """Return x [side, side, d] after a depthwise convolution: every position reads its KERNEL x KERNEL neighbours."""
+    weight = torch.full((x.shape[-1], 1, KERNEL, KERNEL), 1 / KERNEL**2, device=x.device)
+    grid = x[None].permute(0, 3, 1, 2)  # [1, d, side, side], channels last in memory
+    moved = F.conv2d(grid, weight, padding=KERNEL // 2, groups=x.shape[-1])
+    return moved.permute(0, 2, 3, 1)[0]
 
 
 WAYS = (
-    Way("full", "O((HW)²)", 4.0, lambda side: 2 * side**4 * WIDTH, full),
-    Way("axial", "O(HW(H + W))", 3.0, lambda side: 4 * side**3 * WIDTH, axial),
-    Way("windowed", "O(HW w²)", 2.0, lambda side: 2 * side**2 * WINDOW**2 * WIDTH, windowed),
-    Way("convolution", "O(HW k²)", 2.0, lambda side: side**2 * KERNEL**2 * WIDTH, convolved),
+    Way("full", "O((HW)²)", 4.0, lambda side: 2 * side**4 * WIDTH, full, (16, 128), (32, 96)),
+    Way("axial", "O(HW(H + W))", 3.0, lambda side: 4 * side**3 * WIDTH, axial, (64, 512), (160, 400)),
+    Way("windowed", "O(HW w²)", 2.0, lambda side: 2 * side**2 * WINDOW**2 * WIDTH, windowed, (32, 256), (192, 640)),
+    Way("convolution", "O(HW k²)", 2.0, lambda side: side**2 * KERNEL**2 * WIDTH, convolved, (32, 256), (256, 640)),
 )
 
 
-def sides(last: int, first: int = FIRST) -> tuple[int, ...]:
-    """Return the sides to measure: four to a doubling, multiples of WINDOW, `first` and `last` among them."""
+def sides(span: tuple[int, int]) -> tuple[int, ...]:
+    """Return the sides to measure, two to a doubling, all multiples of WINDOW, the ends of the span among them."""
+    first, last = span
     steps = math.floor(2 * math.log2(last / first) + 1e-9)
-    found = {WINDOW * round(first * 2 ** (i / 2) / WINDOW) for i in range(steps + 1)} | {last}
-    return tuple(sorted(found))
+    return tuple(sorted({last, *(WINDOW * round(first * 2 ** (i / 2) / WINDOW) for i in range(steps + 1))}))
 
 
-def measure(
-    way: Way, sizes: Sequence[int], runs: int = RUNS, cancelled: Callable[[], bool] = lambda: False
+def timed(
+    way: Way,
+    sizes: Sequence[int],
+    runs: int = RUNS,
+    cancelled: Callable[[], bool] = lambda: False,
+    clock: Clock = time.perf_counter,
 ) -> Iterator[Point]:
-    """Measure one way at each side in turn, on the CPU; stops when cancelled or when a run gets longer than LONGEST.
+    """Yield the seconds of one pass at each side in turn, on the CPU: the least of `runs`, after one to warm up.
 
-    A point is the median over `runs` runs after one to warm up, of as many repetitions as take 20 ms together.
+    The least is what other work on the machine disturbs least. Passes that are quick are repeated. Stops when
+    cancelled, and after a side whose pass took longer than LONGEST.
     """
     for side in sizes:
         x = torch.randn(side, side, WIDTH, generator=torch.Generator().manual_seed(side))
-        with torch.no_grad():
-            once = _timed(way, x, 1)  # warms up
-            if cancelled():
-                return
-            repeats = max(1, math.ceil(0.02 / max(once, 1e-6)))
-            taken = []
-            for _ in range(runs if once * runs < LONGEST else 1):
-                taken.append(_timed(way, x, repeats))
-                if cancelled():
-                    return
-        yield Point(side, statistics.median(taken), way.products(side), len(taken))
+        once = _clocked(way, x, 1, clock)
+        repeats = max(1, math.ceil(REPEATED / max(once, 1e-6)))
+        taken: list[float] = []
+        while len(taken) < (runs if once < LONGEST else 1) and not cancelled():
+            taken.append(_clocked(way, x, repeats, clock))
+        if cancelled():
+            return
+        yield Point(side, min(taken), len(taken))
         if once > LONGEST:
             return
 
 
-def fitted(points: Sequence[Point], value: Callable[[Point], float] = lambda point: point.seconds) -> float | None:
-    """Return the exponent of value ~ side^e by least squares on logarithms; None for fewer than three points."""
+def fitted(points: Sequence[Point]) -> float | None:
+    """Return e of value ~ side^e, by least squares on the logarithms; None for fewer than three points."""
     if len(points) < 3:
         return None
     x = [math.log(point.side) for point in points]
-    y = [math.log(value(point)) for point in points]
+    y = [math.log(point.value) for point in points]
     middle_x, middle_y = statistics.fmean(x), statistics.fmean(y)
     spread = sum((a - middle_x) ** 2 for a in x)
     return sum((a - middle_x) * (b - middle_y) for a, b in zip(x, y, strict=True)) / spread
 
 
-def theory(way: Way, sizes: Sequence[int]) -> float:
-    """Return the exponent that the multiply-adds themselves have over these sides."""
-    found = fitted([Point(side, 0, way.products(side), 0) for side in sizes], lambda point: float(point.macs))
-    return way.order if found is None else found
+def scores(way: Way, rows: int, cols: int) -> int:
+    """Return how many pairs of positions meet in one pass over a grid of rows x cols, by the way's formula."""
+    count = rows * cols
+    reads = {"full": count, "axial": rows + cols, "windowed": WINDOW**2, "convolution": KERNEL**2}
+    return count * reads[way.key]
 
 
-def peak_bytes() -> int:
-    """Return the most memory that this process has held so far."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+def _attend(queries: Tensor, tokens: Tensor) -> Tensor:
+    """Return softmax(q k^T / sqrt(d)) v for q [..., n, d] and k = v = tokens [..., N, d]."""
+    return (queries @ tokens.mT * tokens.shape[-1] ** -0.5).softmax(-1) @ tokens
 
 
-def _timed(way: Way, x: Tensor, repeats: int) -> float:
-    start = time.perf_counter()
+def _lines(x: Tensor, block: int) -> Tensor:
+    """Return x [lines, n, d] after attention within each line."""
+    return torch.cat([_attend(part, part) for part in x.split(max(1, block // x.shape[1] ** 2))])
+
+
+@torch.no_grad()
+def _clocked(way: Way, x: Tensor, repeats: int, clock: Clock) -> float:
+    start = clock()
     for _ in range(repeats):
-        way.run(x)
-    return (time.perf_counter() - start) / repeats
+        way.run(x, BLOCK)
+    return (clock() - start) / repeats

@@ -17,6 +17,10 @@ from playground.models.card import Card
 
 FROZEN = (("stem", 1), ("backbone", 1))
 UNITS = {"M": 1e6, "B": 1e9, "G": 1e9}
+# DETR paper, table 1: pictures a second on one V100
+PICTURES_A_SECOND = {
+    "detr-resnet-50": 28.0, "detr-resnet-50-dc5": 12.0, "detr-resnet-101": 20.0, "detr-resnet-101-dc5": 10.0,
+}  # fmt: skip
 PLAIN = Preprocess(rule="crop")
 VIT = "ViT paper, table 1"
 COATNET = "CoAtNet paper, tables 3, 11 and 12"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from playground.tabs import attention, compare, patches, predict
+from playground.tabs import architecture, attention, compare, patches, predict
 from playground.tabs.controls import Panel
 
 
@@ -20,4 +20,5 @@ TABS = (
     Tab("compare", compare.build),
     Tab("patches", patches.build),
     Tab("attention", attention.build),
+    Tab("architecture", architecture.build),
 )

@@ -1,6 +1,6 @@
 """English."""
 
-from playground.texts import en_attention, en_compare, en_patches, en_report
+from playground.texts import en_architecture, en_attention, en_compare, en_patches, en_report
 
 TEXTS = {
     # page
@@ -90,8 +90,9 @@ TEXTS = {
     "error_address": "Send the picture as a file, not as a web address.",
     "error_body": "The request is larger than {limit} MB.",
     "error_route": "There is no such API name; /gradio_api/info lists them.",
+    **en_architecture.TEXTS,
     **en_attention.TEXTS,
-    **en_report.TEXTS,
     **en_compare.TEXTS,
+    **en_report.TEXTS,
     **en_patches.TEXTS,
 }
