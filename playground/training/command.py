@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from playground.training import recipes
+from playground.training import parallel, recipes
 from playground.training.drawn import ShapesSession
 from playground.training.loop import TrainingError
 from playground.training.photos import PhotoSession
@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise ValueError("--threads must be at least 1.")
             torch.set_num_threads(options.threads)
         kind = ShapesSession if isinstance(recipe, ShapesRecipe) else PhotoSession
-        kind(options).run(recipe, options.minutes, options.resume, options.measure)
+        with parallel.team(options.device) as options.device:
+            kind(options).run(recipe, options.minutes, options.resume, options.measure)
     except (ValueError, TrainingError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -5,7 +5,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,8 +13,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
+
+from playground.training import parallel
+from playground.training.attention import fast_attention
+from playground.training.causes import cause
 
 
 class TrainingError(RuntimeError):
@@ -88,7 +89,7 @@ class Run:
         self.task, self.settings = task, settings
         self.elapsed, self.step, self.seen = settings.enter * 60 * settings.minutes, 0, 0
         torch.manual_seed(settings.seed)
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.generator = torch.Generator().manual_seed(self._seed())
         self.size = self.stage().size
         self.entered: Stage | None = None
         self._adopt(task.build(self.size), task.build(self.size))
@@ -96,10 +97,15 @@ class Run:
             self.model.load_state_dict(task.fit(initial, self.model))
         self.ema.load_state_dict(self.model.state_dict())
 
+    def _seed(self) -> int:
+        """Where this process's batches begin: several processes draw different ones, also after a resume."""
+        return self.settings.seed + 1_000_003 * parallel.rank() * (self.step + 1)
+
     def _adopt(self, model: nn.Module, ema: nn.Module) -> None:
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         self.model = model.to(self.settings.device).to(memory_format=layout).train()
         self.ema = ema.to(self.settings.device).to(memory_format=layout).eval().requires_grad_(False)
+        self.called = parallel.trained(self.model, self.settings.device)
         self.names = {id(p): n for n, p in self.model.named_parameters()}
         self.optimizer = torch.optim.AdamW(self._groups(), lr=self.settings.lr, fused=True)
 
@@ -184,8 +190,11 @@ class Run:
                 "The saved state cannot be resumed; it is damaged or belongs to another recipe."
             ) from error
         self._restore_moments(_under(tensors, "moment/"))
-        self.generator.set_state(tensors["generator"])
         self.elapsed, self.step, self.seen = facts["elapsed"], facts["step"], facts["seen"]
+        if parallel.leads():
+            self.generator.set_state(tensors["generator"])
+        else:
+            self.generator.manual_seed(self._seed())
 
     def one_step(self) -> float:
         """One optimiser step; the loss. Raises TrainingError when the loss is not a number."""
@@ -199,21 +208,21 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         batch = self.task.batch(stage.size, stage.batch, self.generator)
-        with _fast_attention(self.settings.device), self._precision():
-            loss = self.task.loss(self.model, batch)
-        value = float(loss.detach())
+        with fast_attention(self.settings.device), self._precision():
+            loss = self.task.loss(self.called, batch)
+        value = parallel.mean(float(loss.detach()), self.settings.device)
         if not math.isfinite(value):
             raise TrainingError(
-                f"The loss became {value} at step {self.step} (learning rate {rate:.2g}, {stage.size} px); "
-                "resume with a smaller learning rate: the last saved state is sound."
+                f"The loss became {value} at step {self.step} (learning rate {rate:.2g}, {stage.size} px): "
+                f"{cause(batch, self.model)}. Resume from the last saved state, which is sound, or train more slowly."
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
         self.optimizer.step()
         self._average()
-        self.step, self.seen = self.step + 1, self.seen + stage.batch
-        self.elapsed += time.perf_counter() - started
+        self.step, self.seen = self.step + 1, self.seen + stage.batch * parallel.size()
+        self.elapsed = parallel.led(self.elapsed + time.perf_counter() - started, self.settings.device)
         return value
 
     def _precision(self) -> torch.autocast:
@@ -238,7 +247,12 @@ def train(
     log: Callable[[str], None] = print,
     initial: dict[str, Tensor] | None = None,
 ) -> Run:
-    """Train until the budget is spent, saving about every minute. Returns the finished run; its `ema` is the result."""
+    """Train until the budget is spent, saving about every minute. Returns the finished run; its `ema` is the result.
+
+    Of several processes the first one alone saves, scores and logs.
+    """
+    if not parallel.leads():
+        log = _silent
     run = Run(task, settings, initial)
     if resume and state_file.exists():
         run.resume(state_file)
@@ -249,7 +263,8 @@ def train(
         loss = run.one_step()
         mean = loss if not mean else 0.98 * mean + 0.02 * loss
         if run.elapsed - saved >= settings.save_every:
-            run.save(state_file)
+            if parallel.leads():
+                run.save(state_file)
             saved = run.elapsed
         if run.elapsed - reported >= 15:
             speed = (run.seen - recent[1]) / (run.elapsed - recent[0])
@@ -258,11 +273,13 @@ def train(
             reported, recent = run.elapsed, (run.elapsed, run.seen)
         if run.elapsed - scored >= settings.score_every:
             began = time.perf_counter()
-            log("held out: " + ", ".join(f"{k} {v:.4f}" for k, v in task.score(run.ema, run.size).items()))
-            run.elapsed += time.perf_counter() - began
+            if parallel.leads():
+                log("held out: " + ", ".join(f"{k} {v:.4f}" for k, v in task.score(run.ema, run.size).items()))
+            run.elapsed = parallel.led(run.elapsed + time.perf_counter() - began, settings.device)
             scored = run.elapsed
             recent = (run.elapsed, run.seen)
-    run.save(state_file)
+    if parallel.leads():
+        run.save(state_file)
     return run
 
 
@@ -300,45 +317,16 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         ) from error
 
 
-class WrittenOut(TorchFunctionMode):
-    """While entered, attention is two products and a softmax: on a CPU its backward takes a third of the fused one's
-    time, and less than half of torch's own written-out form, which works in float32."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        known = {"attn_mask", "scale", "dropout_p"}
-        plain = func is F.scaled_dot_product_attention and len(args) == 3 and kwargs.keys() <= known
-        if plain and not kwargs.get("dropout_p"):
-            return _attention(*args, kwargs.get("attn_mask"), kwargs.get("scale"))
-        return func(*args, **kwargs)
-
-
-def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
-    """softmax(q k^T scale + mask) v, in the precision of q: [..., T, d] for q [..., T, d], k and v [..., S, d]."""
-    scores = (q * (q.shape[-1] ** -0.5 if scale is None else scale)) @ k.mT  # [..., T, S]
-    if mask is not None and mask.dtype == torch.bool:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    elif mask is not None:
-        scores = scores + mask
-    return scores.softmax(-1).to(v.dtype) @ v
-
-
-def _fast_attention(device: str) -> AbstractContextManager[Any]:
-    return WrittenOut() if device == "cpu" else nullcontext()
-
-
 def _rate(progress: float, settings: Settings) -> float:
     """Linear warm-up, then a cosine down to 1 % of the peak."""
     if progress < settings.warmup:
         return settings.lr * max(0.02, progress / settings.warmup)
     along = (progress - settings.warmup) / (1 - settings.warmup)
     return settings.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))
+
+
+def _silent(_: str) -> None:
+    """Where the other processes' lines go."""
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

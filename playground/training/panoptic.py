@@ -20,6 +20,7 @@ from playground.training.classify import normalised, to_float
 from playground.training.detection import as_found, coloured
 from playground.training.loop import Stage
 from playground.training.matching import WEIGHT, Target, giou, match, set_loss, to_cxcywh, to_xyxy
+from playground.training.parallel import plain
 
 DENSE_WEIGHT = 1.0
 
@@ -75,6 +76,7 @@ class PanopticDetection:
         layers = [(layer["logits"], layer["boxes_cxcywh"]) for layer in (*out["aux"], out)]
         total = set_loss(layers, targets, self.query_groups)
         detr = plain(model)
+        assert isinstance(detr, DETR)
         total = total + DENSE_WEIGHT * dense_loss(detr.heads(out["memory"]), out["grid"], targets, segments)
         if self.masks_at_once:
             total = total + self._mask_loss(detr, out, targets, segments, order)
@@ -105,14 +107,6 @@ def target(scene: ShapesScene, device: str = "cpu") -> Target:
     return Target(torch.from_numpy(scene.labels).to(device), boxes.to(device))
 
 
-def plain(model: nn.Module) -> DETR:
-    """The detector itself, without what several processes or a compiler wrapped around it."""
-    for name in ("module", "_orig_mod"):
-        model = getattr(model, name, model)
-    assert isinstance(model, DETR)
-    return model
-
-
 def dense_loss(cells: dict[str, Tensor], grid: tuple[int, int], targets: list[Target], segments: Tensor) -> Tensor:
     """What each memory cell says of the segment at its centre: class, box and overlap, weighted as for queries.
 
@@ -126,11 +120,14 @@ def dense_loss(cells: dict[str, Tensor], grid: tuple[int, int], targets: list[Ta
     labels = pad_sequence([t.labels for t in targets], batch_first=True).gather(1, there)  # [B, HW]
     boxes = pad_sequence([t.boxes_cxcywh for t in targets], batch_first=True)  # [B, T, 4]
     boxes = boxes.gather(1, there[..., None].expand(-1, -1, 4))  # [B, HW, 4]
+    counts = torch.stack([one.bincount(minlength=int(there.max()) + 1) for one in there])
+    weight = 1 / counts.gather(1, there)  # [B, HW]: each segment counts alike, however large
+    weight = weight / weight.sum()
     found, logits = cells["boxes_cxcywh"].float(), cells["logits"].float()
     losses = {
-        "class": F.cross_entropy(logits.flatten(0, 1), labels.flatten()),
-        "box": (found - boxes).abs().sum(-1).mean(),
-        "giou": (1 - giou(to_xyxy(found), to_xyxy(boxes))).mean(),
+        "class": (weight * F.cross_entropy(logits.mT, labels, reduction="none")).sum(),
+        "box": (weight * (found - boxes).abs().sum(-1)).sum(),
+        "giou": (weight * (1 - giou(to_xyxy(found), to_xyxy(boxes)))).sum(),
     }
     total = logits.new_zeros(())
     for name, value in losses.items():

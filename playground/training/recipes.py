@@ -200,7 +200,7 @@ def _panoptic_options(queries: int, channels: tuple[int, ...], enc: int, dec: in
 class ShapesPanoptic(ShapesRecipe):
     """DETR with masks on drawn scenes of 96 px (12x12 memory), three stages of a narrow ResNet-18, 2 + 3 layers, 2.1 M.
 
-    From nothing: small scenes first (64 px, 8x8 memory), then whole ones.
+    From nothing: small scenes and batches first (64 px, 8x8 memory), then whole ones.
     """
 
     name: str = "shapes-detr-panoptic"
@@ -208,8 +208,8 @@ class ShapesPanoptic(ShapesRecipe):
     family: Family = "detr"
     architecture: str = "detr"
     options: Mapping[str, Any] = field(default_factory=lambda: _panoptic_options(20, (32, 64, 128, 256), 2, 3))
-    stages: tuple[Stage, ...] = (Stage(0.6, 64, 16), Stage(1.0, 96, 16))
-    minutes: float = 58
+    stages: tuple[Stage, ...] = (Stage(0.4, 64, 8), Stage(0.65, 64, 16), Stage(1.0, 96, 16))
+    minutes: float = 50
     lr: float = 1e-3
     weight_decay: float = 1e-3
     channels_last: bool = True
@@ -228,7 +228,7 @@ class ShapesTiny(ShapesRecipe):
     family: Family = "detr"
     architecture: str = "detr"
     options: Mapping[str, Any] = field(default_factory=lambda: _panoptic_options(12, (24, 48, 96, 192), 2, 2))
-    stages: tuple[Stage, ...] = (Stage(1.0, 64, 16),)
+    stages: tuple[Stage, ...] = (Stage(1.0, 64, 8),)
     minutes: float = 5
     lr: float = 1e-3
     weight_decay: float = 1e-3

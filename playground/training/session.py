@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from playground.models import catalogue
 from playground.models.card import Card
+from playground.training import parallel
 from playground.training.loop import TrainingError
 from playground.training.publish import load_weights, write_weights
 from playground.training.recipe import Recipe
@@ -61,6 +62,8 @@ class Session(ABC):
         weights = self.place(recipe) / "model.safetensors"
         if not measure:
             outcome = self.learn(recipe, minutes, resume)
+            if not parallel.leads():
+                return
             write_weights(weights, outcome.state)
             facts = self.facts(recipe, outcome)
         else:

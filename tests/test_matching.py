@@ -1,0 +1,61 @@
+"""Matching and its losses, against the published criterion and known answers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from playground.training.matching import Target, giou, layer_losses, match, set_loss, to_cxcywh, to_xyxy
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def test_matching_and_losses_equal_the_published_criterion() -> None:
+    """facebookresearch/detr at 29901c51: matcher and criterion on the last layer's outputs for a batch of two."""
+    facts = json.loads((REFERENCE / "detr_resnet50_loss.json").read_text())
+    with np.load(REFERENCE / "detr_resnet50_loss.npz") as file:
+        logits = torch.from_numpy((file["mean"] + file["deviation"] * file["step"]).astype(np.float32))
+        boxes = torch.from_numpy(file["boxes"])
+    targets = [Target(torch.tensor(t["labels"]), torch.tensor(t["boxes"])) for t in facts["targets"]]
+    for (queries, objects), wanted in zip(match(logits, boxes, targets), facts["match"], strict=True):
+        assert [queries.tolist(), objects.tolist()] == wanted
+    losses = layer_losses(logits, boxes, targets)
+    for ours, theirs in (("class", "loss_ce"), ("box", "loss_bbox"), ("giou", "loss_giou")):
+        assert float(losses[ours]) == pytest.approx(facts["losses"][theirs], abs=1e-5)
+
+
+def test_giou_known_answers() -> None:
+    a = torch.tensor([0.0, 0.0, 2.0, 2.0])
+    assert float(giou(a, a)) == pytest.approx(1.0)
+    assert float(giou(a, torch.tensor([1.0, 0.0, 3.0, 2.0]))) == pytest.approx(1 / 3)
+    assert float(giou(a, torch.tensor([4.0, 0.0, 6.0, 2.0]))) == pytest.approx(-1 / 3)  # hull 12, union 8
+    boxes = torch.rand(5, 4)
+    torch.testing.assert_close(to_cxcywh(to_xyxy(boxes)), boxes)
+
+
+def test_perfect_answers_cost_least_and_empty_pictures_are_fine() -> None:
+    target = Target(torch.tensor([1]), torch.tensor([[0.5, 0.5, 0.2, 0.4]]))
+    nothing = Target(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
+    boxes = torch.full((2, 3, 4), 0.3)
+    boxes[0, 2] = target.boxes_cxcywh[0]
+    logits = torch.zeros(2, 3, 4)
+    logits[:, :, 3] = 20.0
+    logits[0, 2] = torch.tensor([0.0, 20.0, 0.0, 0.0])
+    assert match(logits, boxes, [target, nothing])[0][0].tolist() == [2]
+    losses = layer_losses(logits, boxes, [target, nothing])
+    assert all(float(value) == pytest.approx(0, abs=1e-5) for value in losses.values())
+    assert torch.isfinite(set_loss([(logits, boxes)], [nothing, nothing]))
+
+
+def test_groups_of_queries_are_matched_each_by_itself() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, boxes = torch.randn(2, 5, 4, generator=generator), torch.rand(2, 5, 4, generator=generator)
+    targets = [
+        Target(torch.tensor([0, 2]), torch.rand(2, 4, generator=generator)),
+        Target(torch.tensor([1]), torch.rand(1, 4, generator=generator)),
+    ]
+    once = set_loss([(logits, boxes)], targets)
+    twice = set_loss([(torch.cat([logits, logits], 1), torch.cat([boxes, boxes], 1))], targets, groups=2)
+    torch.testing.assert_close(once, twice)

@@ -1,0 +1,215 @@
+"""Recipes: networks as they say, detectors phase after phase, and the checkpoints that the command writes."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn import EIGHTY, NAMES, drawn_photos, write_everyday
+from torch import Tensor
+
+from playground.datasets.scenes import SceneMaker
+from playground.models.card import Card
+from playground.models.detr import DETR
+from playground.training import command, loop, recipes
+from playground.training.classify import Augment, Classification, normalised, to_float
+from playground.training.detection import Detection, detections
+from playground.training.frozen import FrozenDetection, features
+from playground.training.loop import Run, Settings, Stage, TrainingError
+from playground.training.phases import PhasedTraining
+from playground.training.publish import halved, load_weights, publish, write_weights
+
+
+def test_recipes_build_what_they_say() -> None:
+    assert [recipe.name for recipe in recipes.RECIPES if recipe.bundled] == [
+        "everyday-coatnet",
+        "everyday-vit",
+        "everyday-axial",
+        "everyday-detr",
+    ]
+    for recipe in recipes.RECIPES:
+        model = recipes.build(recipe, recipe.size).eval()
+        count = sum(p.numel() for p in model.parameters())
+        assert 1e6 < count < 5e6, "half precision must stay under 10 MB"
+        with torch.inference_mode():
+            out = model(torch.zeros(1, 3, recipe.size, recipe.size))
+        shape = out["logits"].shape if isinstance(out, dict) else out.shape
+        assert shape == ((1, 25, 21) if isinstance(out, dict) else (1, 80))
+        assert recipe.stages[-1].until == 1.0
+    with pytest.raises(ValueError, match="no recipe called"):
+        recipes.find("../everyday-vit")
+
+
+def test_a_detector_starts_from_a_classifier_and_loses_its_spare_queries() -> None:
+    recipe, other = recipes.find("everyday-detr"), recipes.find("everyday-resnet")
+    assert isinstance(recipe, recipes.DetectorRecipe)
+    given = recipes.build(other, 64).state_dict()
+    model = recipes.build(recipe, 128, groups=4)
+    model.load_state_dict(recipes.backbone_state(given, model))
+    torch.testing.assert_close(model.backbone.layer1[0].conv1.weight, given["layer1.0.conv1.weight"])
+    small = recipes.build(recipe, 128)
+    small.load_state_dict(recipes.with_groups(model.state_dict(), 25))
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.eval()(pixels)["logits"], small.eval()(pixels)["logits"])
+    with pytest.raises(ValueError, match="another network"):
+        recipes.backbone_state({"conv1.weight": torch.zeros(1)}, model)
+
+
+def test_a_detector_learns_from_scenes() -> None:
+    """A few steps of the real recipe lower the loss on scenes; detections come back in pixels."""
+    recipe = recipes.find("everyday-detr")
+    assert isinstance(recipe, recipes.DetectorRecipe)
+    maker = SceneMaker(drawn_photos(), np.arange(80), NAMES[:3])
+    held = [maker.compose(np.random.default_rng(0), 64) for _ in range(4)]
+    task = Detection(maker, held, lambda size: recipes.build(recipe, size, 2), groups=2)
+    run = Run(task, Settings(10, (Stage(1.0, 64, 4),), lr=1e-3, weight_decay=0.0, warmup=1e-9, bf16=False))
+    losses = [run.one_step() for _ in range(40)]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+    answers = detections(run.ema, held, "cpu")
+    assert answers[0].boxes_xyxy.shape == (25, 4)
+    assert answers[0].boxes_xyxy.min() >= 0 and answers[0].boxes_xyxy.max() <= 64
+
+
+def small_detector() -> recipes.DetectorRecipe:
+    """The detector's recipe with fewer layers, for drawn photos."""
+    recipe = recipes.find("everyday-detr")
+    assert isinstance(recipe, recipes.DetectorRecipe)
+    options = dict(recipe.options) | {"enc": 1, "dec": 2, "d_model": 32, "ffn": 32, "num_classes": 3, "num_queries": 6}
+    phases = tuple(
+        dataclasses.replace(phase, scenes=min(phase.scenes, 12), stages=(Stage(1.0, 64, 2),)) for phase in recipe.phases
+    )
+    whole = dataclasses.replace(recipe, options=options, names=NAMES[:3], phases=phases, stages=(Stage(1.0, 64, 2),))
+    assert isinstance(whole, recipes.DetectorRecipe)
+    return whole
+
+
+def test_stored_features_give_the_answers_of_the_whole_detector(tmp_path: Path) -> None:
+    recipe = small_detector()
+    maker = SceneMaker(drawn_photos(), np.arange(80), NAMES[:3])
+    scenes = [maker.compose(np.random.default_rng(0), 64) for _ in range(3)]
+    state = recipes.build(recipe, 64).state_dict()
+
+    def whole(size: int) -> DETR:
+        model = recipes.build(recipe, size)
+        assert isinstance(model, DETR)
+        model.load_state_dict(state)
+        return model.eval()
+
+    task = FrozenDetection(maker, scenes, whole, 64, 5, tmp_path / "features.npy")
+    headless = task.build(64).eval()
+    assert not [name for name, _ in headless.named_parameters() if name.startswith("backbone")]
+    with torch.inference_mode():
+        ours = headless(features(whole(64), scenes, "cpu"))["logits"]
+        theirs = whole(64)(normalised(to_float(np.stack([scene.image for scene in scenes])), 64))["logits"]
+    torch.testing.assert_close(ours, theirs)
+    pixels, targets = task.batch(64, 4, torch.Generator().manual_seed(0))
+    assert isinstance(pixels, Tensor)
+    assert isinstance(targets, list)
+    assert pixels.shape == (4, 256, 4, 4)
+    assert len(targets) == 4
+
+
+def test_phases_follow_each_other_and_finished_ones_are_not_repeated(tmp_path: Path) -> None:
+    recipe = small_detector()
+    maker = SceneMaker(drawn_photos(), np.arange(80), NAMES[:3])
+    held_out = [maker.compose(np.random.default_rng(0), 64)]
+    told: list[str] = []
+    training = PhasedTraining(recipe, maker, held_out, tmp_path, "cpu", told.append)
+    start = recipes.build(recipe, 64).state_dict()
+    outcome = training.run(start, 0.05, False)
+    assert outcome.steps >= 2
+    assert outcome.state["query_embed.weight"].shape == (6, 32)
+    frozen = loop.saved_state(tmp_path / "everyday-detr.2.state.safetensors")[0]
+    assert not [name for name in frozen if name.startswith("backbone")]
+    changed = {name for name, value in start.items() if not torch.equal(value, outcome.state[name])}
+    assert {"class_embed.weight", "backbone.conv1.weight"} <= changed
+    again = training.run(start, 0.05, True)
+    names = [f"phase {number} of {len(recipe.phases)}: {phase.kind}" for number, phase in enumerate(recipe.phases, 1)]
+    assert told[-len(names) :] == [f"{name}, done before" for name in names]
+    assert all(torch.equal(again.state[name], outcome.state[name]) for name in again.state)
+    entered = dataclasses.replace(training, cache=tmp_path / "entered", enter=1 - recipe.phases[-1].share)
+    assert entered.run(start, 0.05, False).minutes > 0
+    assert told[-1] == names[-1]
+    assert [file.name for file in entered.cache.iterdir()] == [f"everyday-detr.{len(names)}.state.safetensors"]
+
+
+def test_queries_are_added_and_left_out_from_the_end() -> None:
+    state = {"query_embed.weight": torch.arange(12.0).reshape(4, 3)}
+    assert torch.equal(recipes.with_groups(state, 2)["query_embed.weight"], state["query_embed.weight"][:2])
+    more = recipes.with_groups(state, 8)["query_embed.weight"]
+    assert torch.equal(more[:4], state["query_embed.weight"])
+    assert not torch.equal(more[4:], state["query_embed.weight"])
+
+
+def test_a_vision_transformer_reads_a_share_of_its_patches_while_it_learns() -> None:
+    recipe = recipes.find("everyday-vit")
+    photos = dataclasses.replace(drawn_photos(4), classes=EIGHTY)
+    task = Classification(
+        photos, np.arange(4), np.arange(2), lambda s: recipes.build(recipe, s), recipes.fit, Augment()
+    )
+    model = task.build(64)
+    task.enter(model, Stage(1.0, 64, 2, keep=0.25))
+    kept = model.patch_drop(torch.randn(2, 257, 144))
+    assert kept.shape == (2, 65, 144)  # the class token and a quarter of 256 patches
+    model.eval()
+    assert model.patch_drop(torch.randn(2, 257, 144)).shape == (2, 257, 144)
+    task.enter(model.train(), Stage(1.0, 64, 2))
+    assert model.patch_drop(torch.randn(2, 257, 144)).shape == (2, 257, 144)
+
+
+def test_half_precision_refuses_what_does_not_fit() -> None:
+    assert halved({"a": torch.tensor([1.5]), "n": torch.tensor(3)})["a"].dtype == torch.float16
+    with pytest.raises(TrainingError, match="half precision"):
+        halved({"a": torch.tensor([1e6])})
+
+
+def test_a_published_checkpoint_is_a_valid_card_and_loads(tmp_path: Path) -> None:
+    recipe = recipes.find("everyday-axial")
+    model = recipes.build(recipe, 64)
+    write_weights(tmp_path / "model.safetensors", model.state_dict())
+    each = np.linspace(0, 1, 80)
+    classes = tuple(f"class {i}" for i in range(80))
+    metrics = {"top-1": 12.345, "top-5": 30.0}
+    publish(recipe, tmp_path, metrics, each, classes, 1.1, 0.4, {"data": "drawn", "seed": 0})
+    card = Card.from_json((tmp_path / "card.json").read_text())
+    assert card.name == recipe.name
+    assert card.metrics[0].value == 12.35 or card.metrics[0].value == 12.34
+    assert card.size_bytes == (tmp_path / "model.safetensors").stat().st_size
+    assert "class 79 100" in (tmp_path / "README.md").read_text()
+    loaded = load_weights(recipe, tmp_path / "model.safetensors")
+    torch.testing.assert_close(loaded.fc.weight, model.fc.weight, atol=1e-3, rtol=1e-2)
+    with pytest.raises(TrainingError, match="train everyday-vit first"):
+        load_weights(recipes.find("everyday-vit"), tmp_path / "model.safetensors")
+
+
+def test_the_command_trains_measures_and_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = [
+        dataclasses.replace(recipe, teacher="") if isinstance(recipe, recipes.ClassifierRecipe) else recipe
+        for recipe in recipes.RECIPES
+    ]
+    monkeypatch.setattr(recipes, "RECIPES", tuple(alone))
+    photos = dataclasses.replace(drawn_photos(60), classes=EIGHTY)
+    for split in ("train", "val"):
+        write_everyday(tmp_path / "data", photos, split)
+    where = ["--data", str(tmp_path / "data"), "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
+    assert command.main(["everyday-axial", "--minutes", "0.02", *where]) == 0
+    card = Card.from_json((tmp_path / "out" / "everyday-axial" / "card.json").read_text())
+    assert {metric.name for metric in card.metrics} >= {"top-1", "top-5", "calibration error"}
+    assert command.main(["everyday-axial", "--measure", *where]) == 0
+    again = Card.from_json((tmp_path / "out" / "everyday-axial" / "card.json").read_text())
+    assert again == card
+    capsys.readouterr()
+    for wrong, sentence in (
+        (["everyday-vit", "--measure", *where], "no card yet"),
+        (["everyday-nothing", *where], "no recipe called"),
+        (["everyday-axial", "--minutes", "-1", *where], "--minutes must be above 0"),
+        (["everyday-axial", "--data", str(tmp_path / "none")], "does not exist"),
+    ):
+        assert command.main(wrong) == 2
+        told = capsys.readouterr().err.strip()
+        assert sentence in told
+        assert "\n" not in told
