@@ -59,7 +59,9 @@ def lines(charts: Sequence[Chart], alt: str, log: bool = False) -> go.Figure:
             )  # fmt: skip
             named.add(curve.name)
         below = {"title": {"text": plain(chart.axis), "font": {"size": 13}}, "domain": [left, left + wide]}
-        layout[f"xaxis{end}"] = {**grid, **below, "anchor": f"y{end}", "nticks": 8, "tickformat": "d"}
+        counted = [x for curve in chart.curves for x in curve.x] or [0]
+        ticks = {"tick0": 0, "dtick": max(1, round((max(counted) - min(counted)) / 8)), "tickformat": "d"}
+        layout[f"xaxis{end}"] = {**grid, **below, **ticks, "anchor": f"y{end}"}
         scale = {"type": "log", "nticks": 5} if log else {}
         layout[f"yaxis{end}"] = {**grid, **scale, "anchor": f"x{end}", "domain": [0, 0.9]}
         notes.append(

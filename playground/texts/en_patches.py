@@ -97,6 +97,12 @@ TEXTS = {
     "cloud_save": "Save picture",
     "cloud_alt": "The tokens of one layer as a cloud of patches; alike patches lie together",
     "cloud_place": "row {{row}}, column {{col}}",
+    "cloud_how_label": "Placed by",
+    "cloud_how": "A cloud is made by one of {ways}.",
+    "cloud_pca": "Components (PCA)",
+    "cloud_tsne": "Neighbours (t-SNE)",
+    "cloud_umap": "Neighbours (UMAP)",
+    "cloud_neighbours": "{name} alone; near patches are neighbours, far distances mean nothing.",
     "cloud_others": "other classes",
     "cloud_classes_about": (
         "The frame’s colour is the best class when the model’s head reads that patch alone, after this layer. "

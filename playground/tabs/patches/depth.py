@@ -13,7 +13,8 @@ import numpy as np
 
 from playground import inference
 from playground.components import STATIC, PlotlyView
-from playground.embeddings.cloud import PatchClass, patch_classes
+from playground.embeddings.cloud import PatchClass, available, patch_classes
+from playground.embeddings.cloud import cloud as reduce
 from playground.embeddings.projection import Projection, colours, fit
 from playground.embeddings.similarity import layer_cka, norms
 from playground.embeddings.tokens import GridTokens
@@ -32,6 +33,7 @@ Updates = dict[Any, Any]
 COMPONENTS = 3
 NAMED = 6  # classes with a colour of their own
 OTHER = 255
+NEIGHBOURS = ("tsne", "umap")  # ways that keep neighbours and not distances
 POINTS = 18_000  # of all layers together in a cloud
 EXTREME = 99.5  # percentile of places that reaches the edge of the cloud
 SPRITE, SPRITE_BUDGET = 448, 40_000
@@ -44,6 +46,7 @@ class Part:
     view: PlotlyView
     said: gr.HTML
     cloud: gr.HTML
+    how: gr.Radio
     about: gr.HTML
     lengths: PlotlyView
     alike: PlotlyView
@@ -54,7 +57,7 @@ class Part:
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.view, self.said, self.cloud, self.about, self.lengths, self.alike]
+        return [self.view, self.said, self.cloud, self.how, self.about, self.lengths, self.alike]
 
     def show(self, held: Held, trace: Trace) -> Updates:
         """Draw everything: the sliders over the layers then work in the browser."""
@@ -64,10 +67,16 @@ class Part:
             self.view: drawn(held, trace, fits),
             self.said: _said(spoken(fits, held.layers)),
             self.cloud: text,
+            self.how: "pca",
             self.about: _said(note),
             self.lengths: lengths(trace, held),
             self.alike: alike(trace, held),
         }
+
+    def another(self, held: Held, trace: Trace, how: Any) -> Updates:
+        """Draw the cloud in another way."""
+        text, note = cloud_by(held, trace, how)
+        return {self.cloud: text, self.about: _said(note)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +133,27 @@ def spoken(fits: Fits, names: Sequence[str]) -> str:
 def cloud(held: Held, trace: Trace, fits: Fits) -> tuple[str, str]:
     """Return what the cloud draws, as JSON, and a sentence about its colours."""
     chosen = _evenly(held.grids, POINTS)
-    classes, note = held.kept("classes", lambda: _classes(held, trace, chosen))
+    return _told(held, trace, chosen, [_points(fits.fits[fits.places[i][0]].scores, fits.scores(i)) for i in chosen])
+
+
+def cloud_by(held: Held, trace: Trace, how: Any) -> tuple[str, str]:
+    """Return what the cloud draws when it is made by another way of `available`: the last layer alone.
+
+    Raises ValueError for an unknown way and for too many tokens.
+    """
+    if how == "pca":
+        return cloud(held, trace, held.kept("fits", lambda: fitted(every_layer(trace))))
+    last = len(held.layers) - 1
+    if how not in NEIGHBOURS:
+        raise ValueError(say("cloud_how", ways=", ".join(("pca", *NEIGHBOURS))))
+    scores = held.kept(("cloud", how), lambda: reduce([every_layer(trace)[last].values], COMPONENTS, how)[0])
+    text, note = _told(held, trace, [last], [_points([scores], scores)])
+    return text, f"{say('cloud_neighbours', name=held.layers[last])} {note}"
+
+
+def _told(held: Held, trace: Trace, chosen: Sequence[int], points: Sequence[np.ndarray]) -> tuple[str, str]:
+    """Return the points of the chosen layers with their patches and classes, as JSON, and a sentence about colours."""
+    classes, note = held.kept(("classes", tuple(chosen)), lambda: _classes(held, trace, chosen))
     counts = Counter(entry.label for found in classes if found for entry in found)
     named = [label for label, _ in counts.most_common(NAMED)]
     drawn_layers = []
@@ -138,7 +167,7 @@ def cloud(held: Held, trace: Trace, fits: Fits) -> tuple[str, str]:
                 "rows": rows,
                 "cols": cols,
                 "covers": covers(trace, held.grids[i]),
-                "points": _packed(_points(fits, i)),
+                "points": _packed(points[place]),
                 "classes": None if codes is None else _packed(np.array(codes, dtype=np.uint8)),
             }
         )
@@ -194,12 +223,12 @@ def _classes(held: Held, trace: Trace, chosen: Sequence[int]) -> tuple[list[tupl
     return found, say("cloud_classes_about") + (f" {say('cloud_classes_some')}" if None in found else "")
 
 
-def _points(fits: Fits, layer: int) -> np.ndarray:
-    """Return the tokens of a layer as points uint8 [N, 3], 0 and 255 at the edges, on one scale for its whole fit."""
-    whole = np.concatenate(fits.fits[fits.places[layer][0]].scores)
+def _points(every: Sequence[np.ndarray], scores: np.ndarray) -> np.ndarray:
+    """Return scores [N, 3] as points uint8, 0 and 255 at the edges, on one scale for `every` layer of their fit."""
+    whole = np.concatenate(every)
     low, high = np.percentile(whole, (100 - EXTREME, EXTREME), axis=0)  # each [3]
     middle, reach = (low + high) / 2, float((high - low).max()) / 2 or 1.0
-    return np.rint(((fits.scores(layer) - middle) / reach).clip(-1, 1) * 127.5 + 127.5).astype(np.uint8)
+    return np.rint(((scores - middle) / reach).clip(-1, 1) * 127.5 + 127.5).astype(np.uint8)
 
 
 def _evenly(grids: Sequence[tuple[int, int]], most: int) -> list[int]:
@@ -239,10 +268,15 @@ def lay_out() -> Part:
     )
     script = (STATIC / "cloud.js").read_text(encoding="utf-8")
     cloud_view = gr.HTML(html_template=frame, js_on_load=script, apply_default_css=False, elem_id="pg-cloud")
+    ways = [(say(f"cloud_{way}"), way) for way in available()]
+    how = gr.Radio(
+        ways, value="pca", label=say("cloud_how_label"), visible=len(ways) > 1, elem_classes="pg-pills",
+        elem_id="pg-cloud-how",
+    )  # fmt: skip
     about = gr.HTML(apply_default_css=False)
     with gr.Row(elem_classes="pg-side"):
         with gr.Column(min_width=300):
             lengths_view = PlotlyView(height=300, elem_id="pg-norms")
         with gr.Column(min_width=300):
             alike_view = PlotlyView(height=360, elem_id="pg-cka")
-    return Part(view, said, cloud_view, about, lengths_view, alike_view)
+    return Part(view, said, cloud_view, how, about, lengths_view, alike_view)

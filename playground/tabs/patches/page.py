@@ -146,8 +146,13 @@ def build(panel: Panel) -> None:
     }  # fmt: skip
     panel.when_open(page.begin, page.inputs, page.outputs, page.problem)
     everything = [panel.picture, panel.model, *page.inputs]
+    mains = {
+        "patchify": page.patchify.scene, "filters": page.filters.learned, "positions": page.positions.grid,
+        "depth": page.depth.view, "likeness": page.likeness.here, "twin": page.twin.view,
+    }  # fmt: skip
     for key, tab in page.tabs.items():
-        tab.select(partial(_noted, key), None, page.open, **quick).then(page.begin, everything, page.outputs, **slow)
+        noted = tab.select(partial(_noted, key), None, page.open, **quick)
+        noted.then(page.begin, everything, page.outputs, **{**slow, "show_progress_on": mains[key]})
     page.asked.change(page.begin, everything, page.outputs, **slow)
     _wire_quick(page, quick)
     _wire_slow(page, panel, slow, private)
@@ -206,7 +211,10 @@ def _wire_quick(page: Page, quick: dict[str, Any]) -> None:
 
 def _wire_slow(page: Page, panel: Panel, slow: dict[str, Any], private: dict[str, Any]) -> None:
     """Wire what runs a model: another resolution, a second picture, a second model."""
-    places, like, two = page.positions, page.likeness, page.twin
+    places, like, two, deep = page.positions, page.likeness, page.twin, page.depth
+
+    def another_cloud(picture: Picture | None, held: Any, how: Any) -> Updates:
+        return _aloud(picture, held, lambda trace: deep.another(held, trace, how))
 
     def at_side(picture: Picture | None, held: Any, *values: Any) -> Updates:
         return _aloud(picture, held, lambda trace: places.at_side(picture, held, *values))  # type: ignore[arg-type]
@@ -230,6 +238,7 @@ def _wire_slow(page: Page, panel: Panel, slow: dict[str, Any], private: dict[str
     for good in (read, shown):
         good.success(None, like.upload, None, js=KEEP, **private)
     read.failure(None, None, like.upload, js=PUT_BACK, **private)
+    deep.how.input(another_cloud, [*asked, deep.how], [deep.cloud, deep.about], **slow)
     two.model.input(two_models, [*asked, two.model], two.outputs, **slow)
 
 

@@ -131,9 +131,9 @@ class Part:
         }
         return {
             self.about: about,
-            self.grid: maps(found, (int(row), int(col))),
+            self.grid: maps(held, found, (int(row), int(col))),
             self.place: place(held, found, int(row), int(col)),
-            self.curves: structure(found) or nothing(),
+            self.curves: held.kept(("structure", found.kind, found.grid), lambda: structure(found)) or nothing(),
             **fields,
         }
 
@@ -176,22 +176,31 @@ def stretched(grid: Grid, usual: Trace, other: Trace) -> Grid:
     return round(grid[0] * new[0] / old[0]), round(grid[1] * new[1] / old[1])
 
 
-def maps(found: Positions, chosen: tuple[int, int]) -> Figure:
+def maps(held: Held, found: Positions, chosen: tuple[int, int]) -> Figure:
     """Draw the similarity of every place to all places as a grid of small maps."""
     assert found.grid is not None
-    values = similarity_grid(found)
     rows, cols = found.grid
     step = -(-max(rows, cols) // MOST_MAPS)
-    thin = -(-max(rows, cols) // MOST_CELLS)
-    shown = values[step // 2 :: step, step // 2 :: step, ::thin, ::thin]
-    deep, across = shown.shape[:2]
-    flat = shown.reshape(-1, *shown.shape[2:])
+    tiles, (deep, across) = held.kept(("maps", found.kind, found.grid), lambda: _tiles(found, step))
     places = [(r * step + step // 2, c * step + step // 2) for r in range(deep) for c in range(across)]
     said = [say("place", row=r, col=c) for r, c in places]
-    low = float(values.min())
     near = min(range(len(places)), key=lambda i: abs(places[i][0] - chosen[0]) + abs(places[i][1] - chosen[1]))
     alt = say("positions_alt", rows=rows, cols=cols)
-    return mosaic(small_maps(flat, low, 1.0) & 0xFC, said, alt, across=across, chosen=near, height=420)
+    return mosaic(tiles, said, alt, across=across, chosen=near, height=420)
+
+
+def _tiles(found: Positions, step: int) -> tuple[np.ndarray, Grid]:
+    """Return the small maps of every `step`-th place as colours [n, h, w, 3], and how many are down and across."""
+    assert found.grid is not None
+    values = similarity_grid(found)
+    shown = values[step // 2 :: step, step // 2 :: step]
+    thin = -(-max(found.grid) // MOST_CELLS)
+    for axis in (2, 3) if thin > 1 else ():  # means of blocks of cells
+        starts = np.arange(0, shown.shape[axis], thin)
+        sizes = np.diff([*starts, shown.shape[axis]]).reshape(-1, *(1,) * (3 - axis))
+        shown = np.add.reduceat(shown, starts, axis=axis) / sizes
+    flat = shown.reshape(-1, *shown.shape[2:])
+    return small_maps(flat, float(shown.min()), 1.0) & 0xFC, (shown.shape[0], shown.shape[1])
 
 
 def clicked(found: Positions, index: Any) -> tuple[int, int] | None:
