@@ -46,8 +46,8 @@ MAY_IMPORT = {  # room: the rooms it may import
         *("checks", "comparison", "embeddings", "explanations", "image", "inference", "maps", "models", "trace"),
     },
     "commands": {
-        *("api", "architecture", "checks", "comparison", "datasets", "embeddings", "evaluation", "explanations"),
-        *("export", "export_tokens", "image", "inference", "maps", "models", "report", "texts", "trace", "training"),
+        *("api", "architecture", "checks", "comparison", "datasets", "disturb", "embeddings", "evaluation"),
+        *("explanations", "export", "export_tokens", "image", "inference", "maps", "models", "report", "texts", "trace", "training"),
     },
     "components": {"image", "texts", "figures"},
     "tabs": {

@@ -8,6 +8,7 @@ COMMANDS = {  # name: what the list of commands says
     "compare": "ask several models about pictures, and say what each costs",
     "embed": "write the tokens of a picture, for NumPy, tables, a page or the Embedding Projector",
     "evaluate": "measure a model on a data set",
+    "disturbances": "measure how accuracy falls when pictures are disturbed",
     "faithfulness": "measure how far explanations can be trusted, over a data set",
 }
 
