@@ -47,7 +47,8 @@ MAY_IMPORT = {  # room: the rooms it may import
     },
     "commands": {
         *("api", "architecture", "checks", "comparison", "datasets", "disturb", "embeddings", "evaluation"),
-        *("explanations", "export", "export_tokens", "image", "inference", "maps", "models", "report", "texts", "trace", "training"),
+        *("explanations", "export", "export_tokens", "image", "inference", "maps", "models", "report"),
+        *("texts", "trace", "training"),
     },
     "components": {"image", "texts", "figures"},
     "tabs": {
