@@ -203,6 +203,26 @@ def test_the_terms_of_an_axial_block_are_drawn_beside_the_whole() -> None:
     assert said.count("<tr>") == 1 + 8
 
 
+def test_the_answer_is_followed_from_layer_to_layer_and_ends_as_it_is() -> None:
+    found, made = shown("vit", Wish("lens", class_index=3))
+    trace = found.trace
+    assert trace is not None
+    figure, said = further.draw("depth", found, made, trace, Asked())
+    assert figure is not None
+    assert trace.logits is not None
+    ends = {line.name: line.y[-1] for line in figure.data}
+    assert next(iter(ends)) == "d"  # the class that is asked for stands first
+    assert ends["d"] == pytest.approx(float(trace.logits.softmax(-1)[3]), abs=1e-5)
+    assert said.count("<tr>") == 1 + len(trace.tokens)
+    assert f"<td>{found.classes[0].label}</td><td>{percent(found.classes[0].score)}</td>" in said
+
+
+def test_scores_are_tempered_as_those_of_the_answer() -> None:
+    logits = torch.tensor([2.0, -1.0, 0.5, 0.0])
+    found = further.tempered(logits.softmax(-1).numpy(), 1.7)
+    assert np.allclose(found, (logits / 1.7).softmax(-1), atol=1e-6)
+
+
 def test_outliers_are_listed_and_left_out_at_a_press(parts: Parts) -> None:
     found, made = shown("vit")
     trace = found.trace

@@ -3,6 +3,7 @@
 # ruff: noqa: F811  (fixtures come by import)
 
 import html
+import inspect
 import re
 from dataclasses import replace
 from typing import Any
@@ -183,3 +184,9 @@ def test_long_work_is_told_and_stops_when_nobody_waits() -> None:
     assert list(told(lambda progress, cancelled: "done"))[-1] == "done"
     with pytest.raises(ValueError, match="no"):
         list(told(lambda progress, cancelled: (_ for _ in ()).throw(ValueError("no"))))
+
+
+def test_long_handlers_are_generators_so_that_the_page_is_told(parts: Parts) -> None:
+    """Gradio looks at the function itself: one that returns an iterator would hand that over as its value."""
+    page = Handlers(parts)
+    assert all(inspect.isgeneratorfunction(handler) for handler in (page.run, page.measure, page.check))

@@ -50,8 +50,8 @@ def among(
     titled = [{**axis, "type": "category", "title": {"text": text, "font": {"size": 13}}} for text in axes]
     box = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": MARK, "width": 2}}
     layout = {
-        "xaxis": {**titled[0], "side": "top"},
-        "yaxis": {**titled[1], "autorange": "reversed"},
+        "xaxis": {**titled[0], "side": "top", "constrain": "domain", "constraintoward": "left"},
+        "yaxis": {**titled[1], "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
         "shapes": [] if chosen is None else [{**box, "y0": chosen - 0.5, "y1": chosen + 0.5}],
         "margin": {"l": 28, "r": 8, "t": 28, "b": CONTROLS, "pad": 0},
         "sliders": [slider([plain(layer.name) for layer in layers], active)],

@@ -61,6 +61,17 @@ TEXTS = {
     ),
     "mask_none": "No query of this picture is sure enough to draw a mask.",
     "mask_alt": "Maps of all heads of the mask head, one query at a time, for {count} queries",
+    "look_depth": "Layer by layer",
+    "more_depth": (
+        "What the model’s head would answer, were the model to stop after this layer: the logit lens on the whole "
+        "picture. The last row is the answer. Early layers know more than it shows: the head was trained on the last."
+    ),
+    "depth_layer": "After",
+    "depth_label": "Best class",
+    "depth_score": "Score",
+    "depth_title": "p(class)",
+    "depth_axis": "level, counted from 0",
+    "depth_alt": "Probability of {label} and other classes after each layer",
     "look_terms": "Position terms",
     "more_terms": (
         "What one block attends, and what it would attend by one term of its logits alone: content q · k, query with "

@@ -5,13 +5,17 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from playground import maps
 from playground.explanations import Target
 from playground.explanations.artefacts import artefacts, level_names
 from playground.explanations.atlas import Head, atlas, effects
 from playground.explanations.bias import bias_share, relative_bias
+from playground.explanations.lens import answers
 from playground.explanations.similarity import attention_similarity, feature_similarity
 from playground.explanations.terms import NAMES, position_terms
+from playground.figures.lines import Chart, Curve, lines
 from playground.figures.matrices import Table, matrices
 from playground.figures.norms import Level
 from playground.figures.norms import norms as norm_chart
@@ -19,6 +23,7 @@ from playground.figures.panels import Layer, panels
 from playground.figures.scatter import Dot, dots
 from playground.figures.theme import percent
 from playground.image import Picture
+from playground.models.labels import labels
 from playground.tabs.attention import detector, drawing, trust, words
 from playground.tabs.attention.held import RAW, Held, Shown, biased_links
 from playground.tabs.attention.leaderboard import ranked
@@ -27,6 +32,7 @@ from playground.texts import say
 from playground.trace import AxialAttention, Trace
 
 MOST_LISTED = 24  # outliers in the table
+MOST_LINES = 5  # classes followed from layer to layer
 
 
 def offered(held: Held, trace: Trace) -> list[tuple[str, str]]:
@@ -179,6 +185,36 @@ def _artefacts(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
     return chart, words.outliers(found[at], MOST_LISTED)
 
 
+def _reads_layers(held: Held, trace: Trace) -> bool:
+    return any(method.name == "lens" for method in held.methods)
+
+
+def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Return softmax(logits / temperature) for scores = softmax(logits) [C], as the page's answers are scored."""
+    powers: np.ndarray = scores.astype(np.float64) ** (1 / temperature)
+    return powers / powers.sum()
+
+
+def _depth(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
+    plain = answers(trace, maps.access_to(held.card))
+    found = [(layer, tempered(scores, held.card.temperature)) for layer, scores in plain]
+    names = labels(held.card)
+
+    def name(index: int) -> str:
+        return (names[index] if index < len(names) else None) or say("class_number", number=index)
+
+    wanted = shown.made.target.class_index
+    wanted = held.classes[0].index if wanted is None else wanted
+    ends = sorted({int(scores.argmax()) for _, scores in found} | {wanted}, key=lambda i: -float(found[-1][1][i]))
+    chosen = [wanted, *(index for index in ends if index != wanted)][:MOST_LINES]
+    table = [[layer, name(int(s.argmax())), percent(float(s.max())), percent(float(s[wanted]))] for layer, s in found]
+    head = [say(f"depth_{part}") for part in ("layer", "label", "score")] + [name(wanted)]
+    shares = np.stack([scores for _, scores in found])  # [layers, C]
+    curves = [Curve(name(index), range(len(found)), shares[:, index]) for index in chosen]
+    chart = Chart(say("depth_title"), say("depth_axis"), curves)
+    return lines([chart], say("depth_alt", label=name(wanted))), words.table(head, table)
+
+
 def _has_bias(held: Held, trace: Trace) -> bool:
     return held.biased
 
@@ -227,6 +263,7 @@ LOOKS = (
     Look("tiles", _has_attention, _tiles),
     Look("atlas", _has_attention, _atlas),
     Look("alike", _has_tokens, _alike),
+    Look("depth", _reads_layers, _depth),
     Look("terms", _is_axial, _terms),
     Look("bias", _has_bias, _bias),
     *detector.LOOKS,

@@ -218,11 +218,11 @@ class Handlers:
 
     def measure(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
         """Measure how far the shown map can be trusted, or what every head does."""
-        return self._measure(None, picture, settings)
+        yield from self._measure(None, picture, settings)
 
     def check(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
         """Check whether the shown map knows its class and the weights of its model."""
-        return self._measure("checks", picture, settings)
+        yield from self._measure("checks", picture, settings)
 
     def _measure(self, what: str | None, picture: Picture | None, settings: tuple[Any, ...]) -> Iterator[Updates]:
         parts = self.parts
