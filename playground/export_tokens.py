@@ -18,6 +18,7 @@ from playground.figures.picture import encode
 from playground.image import Picture, View
 from playground.models.card import Card
 
+HEIGHT = "min(520px, 94vw)"  # of a figure: as tall as wide on a phone
 FORMATS = ("npz", "parquet", "html")
 
 
@@ -116,7 +117,9 @@ def as_html(
     in_space = cloud(found.scores[0], colours, said, axes, f"Cloud of the patches of {title}")
     config = {"displaylogo": False, "responsive": True}
     drawn = [
-        figure.to_html(full_html=False, include_plotlyjs=first, config=config)
+        figure.update_layout(height=None).to_html(
+            full_html=False, include_plotlyjs=first, config=config, default_height=HEIGHT
+        )
         for figure, first in ((on_picture, True), (in_space, False))
     ]
     rows, cols = tokens.grid

@@ -14,7 +14,7 @@ from playground.figures.theme import QUIET, figure, plain
 HEIGHT = 520
 STRENGTH = 0.75
 LINES = "#D3D8E0"
-EYE = {"x": 1.5, "y": 1.5, "z": 0.9}  # all three axes and their titles within the frame
+EYE = {"x": 1.75, "y": 1.75, "z": 1.0}  # all three axes and their titles within the frame
 
 
 def painted(
