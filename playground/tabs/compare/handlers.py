@@ -78,11 +78,12 @@ class Handlers:
             if len(shares) not in (2, 4):
                 return {}
             placing.checked(shares)
-            updates = {
-                field: gr.update(value=round(100 * share, 1))
+            box = len(shares) == 4
+            numbers = {
+                field: gr.update(value=round(100 * share, 1), visible=True)
                 for field, share in zip(parts.numbers, shares, strict=False)
             }
-            return {**updates, **(self.shape(BOX) | {parts.shape: BOX} if len(shares) == 4 else {})}
+            return {**numbers, parts.shape: BOX} if box else numbers
 
     def shape(self, shape: Any) -> Updates:
         """Show the fields of a box, or of a point."""

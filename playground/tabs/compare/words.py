@@ -44,6 +44,8 @@ def summary(rows: Sequence[Row], asked: int) -> str:
         big = say("compare_one_classifier", label=label)
     elif votes == voters:
         big = say("compare_agree", count=voters, label=label)
+    elif votes == 1:
+        big, others = say("compare_differ", count=voters), ""
     else:
         big = say("compare_split", votes=votes, count=voters, label=label)
     return caption(big, " ".join([*([say("compare_others", others=others)] if others else []), *trouble]))
