@@ -5,8 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from drawn import drawn_photos
 
+from playground.__main__ import main
 from playground.evaluation.study import Axis, Point, Series, Study, StudyError, names, read, write
+from playground.training.studies import PLANS, coatnet_layouts, data_hunger, depth, find, resolution, token_labeling
+from playground.training.studies.bench import Bench, chosen
+from playground.training.studies.plan import Job, Plan, measure
 
 
 def study(**changes: Any) -> Study:
@@ -89,3 +95,97 @@ def test_a_failed_writing_leaves_the_old_study(tmp_path: Path, monkeypatch: pyte
     monkeypatch.undo()
     assert read("data-hunger", tmp_path).finding == ""
     assert len(list(tmp_path.iterdir())) == 1
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def small_bench(photos: int = 64) -> Bench:
+    shown = chosen(drawn_photos(40, seed=0))
+    return Bench(shown, shown, shown, shown, photos)
+
+
+def test_every_study_says_what_it_measures() -> None:
+    assert [plan.name for plan in PLANS] == [
+        *("data-hunger", "coatnet-layouts", "resolution", "depth", "token-labeling")
+    ]
+    for plan in PLANS:
+        keys = [job.key for job in plan.jobs]
+        assert len(set(keys)) == len(keys) and plan.question.endswith("?")
+        assert find(plan.name) is plan
+    with pytest.raises(ValueError, match="choose one of data-hunger"):
+        find("astrology")
+
+
+def counted(measured: list[tuple[str, int]], finding: str = "All done.") -> Plan:
+    """A plan of three quick jobs that note their doing."""
+
+    def job(name: str, x: float) -> Job:
+        def run(bench: Bench, seed: int) -> list[tuple[float, float, int]]:
+            measured.append((name, seed))
+            return [(x, x * 10 + seed, 5)]
+
+        return Job("line", name, run)
+
+    jobs = tuple(job(name, x) for name, x in (("c", 3.0), ("a", 1.0), ("b", 2.0)))
+    return Plan(
+        "quick", "Quick?", "Is it?", Axis("x", ""), Axis("y", "%"), 64, jobs, lambda series: finding, lambda b: {}
+    )
+
+
+def test_a_study_goes_on_where_it_was_stopped_and_spreads_over_seeds(tmp_path: Path) -> None:
+    measured: list[tuple[str, int]] = []
+    plan = counted(measured)
+    first = measure(plan, small_bench(), (0,), 1e-9, tmp_path, "command", str)
+    assert measured == [("c", 0)] and first.finding == "" and read("quick", tmp_path) == first
+    second = measure(plan, small_bench(), (0, 2), None, tmp_path, "command", str)
+    assert measured == [("c", 0), ("a", 0), ("b", 0), ("c", 2), ("a", 2), ("b", 2)]
+    assert second.finding == "All done." and second.seeds == (0, 2)
+    assert second.series == (
+        Series("line", (Point(1, 11, 10, 12, 10), Point(2, 21, 20, 22, 10), Point(3, 31, 30, 32, 10))),
+    )
+    measure(plan, small_bench(), (0, 2), None, tmp_path, "command", str)
+    assert len(measured) == 6
+    measure(plan, small_bench(photos=96), (0,), None, tmp_path, "command", str)  # other settings: all over again
+    assert len(measured) == 9
+
+
+def test_small_studies_measure_their_networks(tmp_path: Path) -> None:
+    """The networks are trained for two steps: whether points come out, not what they are."""
+    ready = small_bench()
+    hungry = data_hunger.run(ready, 0, "CoAtNet", 50)
+    assert [(x, n) for x, _, n in hungry] == [(50, len(ready.validation))]
+    layout = coatnet_layouts.run(ready, 0, "C-T-T-T")
+    assert len(layout) >= 2 and all(loss > 0 and 0 <= accuracy <= 100 for loss, accuracy, _ in layout)
+    assert [apart for apart, _, _ in depth.run(ready, 0, 3)] == [1, 2]
+    points = token_labeling.run(ready, 0, token_labeling.DENSE)
+    assert points[-1][0] == 64 and 0 <= points[-1][1] <= 100
+
+
+def test_attention_is_as_alike_as_it_is() -> None:
+    one = torch.eye(4).expand(1, 2, 3, 4, 4)
+    other = torch.eye(4).roll(1, 0).expand(1, 2, 3, 4, 4)
+    flat = torch.full((1, 2, 3, 4, 4), 0.25)
+    table = depth.similarity(torch.cat([one, other, flat]))
+    wanted = torch.tensor([[1, 0, 0.5], [0, 1, 0.5], [0.5, 0.5, 1]])
+    torch.testing.assert_close(table, wanted)
+
+
+def test_patches_are_told_what_the_box_covers() -> None:
+    share = token_labeling.covered(torch.tensor([[0.0, 0.0, 6.0, 4.0], [8.0, 8.0, 8.0, 8.0]]), side=12, patch=4)
+    assert share[0].tolist() == [1, 0.5, 0, 0, 0, 0, 0, 0, 0]
+    assert share[1].sum() == 0
+
+
+def test_positions_are_cut_from_the_middle_or_go_on_at_the_edge() -> None:
+    table = torch.arange(17.0)[None, :, None]  # a class token and a 4 x 4 grid
+    assert resolution.continued(table, 4)[0, :, 0].tolist() == [0, 6, 7, 10, 11]
+    wide = resolution.continued(table, 36)[0, 1:, 0].reshape(6, 6)
+    assert wide[0].tolist() == wide[1].tolist() == [1, 1, 2, 3, 4, 4]
+    assert torch.equal(resolution.continued(table, 16), table)
+
+
+def test_the_command_refuses_what_it_cannot_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["astrology"], ["depth", "--seeds", "one"], ["depth", "--minutes", "0"], ["depth", "--photos", "3"]):
+        assert main(["study", *wrong, "--data", str(tmp_path / "none")]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1

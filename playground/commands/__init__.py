@@ -9,6 +9,7 @@ COMMANDS = {  # name: what the list of commands says
     "embed": "write the tokens of a picture, for NumPy, tables, a page or the Embedding Projector",
     "evaluate": "measure a model on a data set",
     "disturbances": "measure how accuracy falls when pictures are disturbed",
+    "study": "measure one of the papers' claims in small",
     "faithfulness": "measure how far explanations can be trusted, over a data set",
 }
 
