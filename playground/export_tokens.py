@@ -76,7 +76,7 @@ def as_parquet(
     rows, cols = np.divmod(np.arange(count), tokens.grid[1])
     boxes = view.cell_boxes(tokens.grid).reshape(-1, 4)  # [N, 4] in pixels of the upload
     empty: list[Any] = [None] * apart
-    known = classes or [None] * count
+    known: Sequence[PatchClass | None] = classes or [None] * count
     columns = {
         "token": [*tokens.prefix, *["patch"] * count],
         "row": arrow.array([*empty, *rows.tolist()], arrow.int32()),

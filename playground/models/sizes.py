@@ -87,13 +87,13 @@ def _reductions(model: Any, card: Card) -> tuple[int, int]:
     if card.family == "coatnet":
         kinds = [type(stage.blocks[-1]).__name__ for stage in model.stages]
         attends = next((i for i, kind in enumerate(kinds) if kind != "MbConvBlock" and kind != "ConvNeXtBlock"), 0)
-        levels = model.feature_info[1:]
-        return int(levels[-1]["reduction"]), int(levels[attends]["reduction"])
-    patches = getattr(model, "patch_embed", None)
+        stages = model.feature_info[1:]
+        return int(stages[-1]["reduction"]), int(stages[attends]["reduction"])
+    patches: Any = getattr(model, "patch_embed", None)
     if hasattr(model, "blocks") and hasattr(patches, "patch_size"):
         side = int(max(patches.patch_size))
         return side, side
-    levels = getattr(model, "feature_info", None)
+    levels: Any = getattr(model, "feature_info", None)
     found = levels.get_dicts() if hasattr(levels, "get_dicts") else levels
     return (int(found[-1]["reduction"]) if found else 32), 16
 
