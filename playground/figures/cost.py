@@ -1,5 +1,6 @@
 """How cost grows with the picture: measured points on logarithmic axes, a line of theory's slope through them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ def cost(panels: Sequence[Panel], axis: str, alt: str, marked: float | None = No
     high = (1 - GAP * (len(panels) - 1)) / len(panels)
     grid = {"type": "log", "gridcolor": clear(QUIET, 0.25), "zeroline": False, "fixedrange": True, "dtick": 1}
     reached = [side for panel in panels for way in panel.ways for side in way.sides] + ([marked] if marked else [])
+    ends = [math.log10(min(reached) / 1.25), math.log10(max(reached) * 1.25)]
     ticks = [2**n for n in range(1, 14) if min(reached) / 1.5 <= 2**n <= max(reached) * 1.5]
     traces: list[Any] = []
     notes: list[dict[str, Any]] = []
@@ -46,7 +48,7 @@ def cost(panels: Sequence[Panel], axis: str, alt: str, marked: float | None = No
         for place, way in enumerate(panel.ways):
             traces += _drawn(way, PALETTE[place % len(PALETTE)], f"x{end}", f"y{end}", panel.unit, i == 0)
         layout[f"xaxis{end}"] = {
-            **grid, "anchor": f"y{end}", "tickvals": ticks, "ticktext": [str(tick) for tick in ticks],
+            **grid, "anchor": f"y{end}", "range": ends, "tickvals": ticks, "ticktext": [str(tick) for tick in ticks],
             "title": {"text": plain(axis) if i == len(panels) - 1 else "", "font": {"size": 13}},
         }  # fmt: skip
         layout[f"yaxis{end}"] = {

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from playground.figures.theme import PALETTE, QUIET, clear, figure, plain
 
-ROW, GAP = 92, 14  # CSS pixels of a stage, and between two
+ROW, GAP = 108, 14  # CSS pixels of a stage, and between two
 FEWEST = 16  # places in a row of blocks
 COLOURS = {
     "attention": PALETTE[0], "axial": PALETTE[2], "window": PALETTE[5], "convolution": PALETTE[4],
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One stage: a title, facts under it, costs at the right, its blocks, and its two shares of the whole."""
+    """One stage: a title, a line of facts, a line of costs, its blocks, and its two shares of the whole."""
 
     title: str
     group: str
@@ -54,12 +54,12 @@ def stages(rows: Sequence[Row], names: tuple[str, str], alt: str) -> go.Figure:
         if place:
             notes.append(_note("↓", 0.5, top - GAP / 2, "center", 13))
         notes.append(_note(f"<b>{plain(row.title)}</b>", 0.022, top + 15, "left", 14))
-        notes.append(_note(plain(row.costs), 0.985, top + 15, "right", 12))
-        notes.append(_note(plain(row.facts), 0.022, top + 35, "left", 12))
+        notes.append(_note(plain(row.facts), 0.022, top + 34, "left", 12))
+        notes.append(_note(plain(row.costs), 0.022, top + 51, "left", 12))
         among = max(FEWEST, len(row.cells))
         for i, cell in enumerate(row.cells):
             x.append(0.022 + (i + 0.4) / among * 0.963)
-            y.append(top + 58)
+            y.append(top + 74)
             said.append("<br>".join(plain(line) for line in cell.lines))
             sizes.append(16 if among == FEWEST else max(6, 300 / among))
             colours.append(COLOURS[cell.group])
@@ -95,7 +95,7 @@ def _bar(rows: Sequence[Row], which: int, name: str, colour: str) -> go.Bar:
     shares = [(row.parameters, row.macs)[which] for row in rows]
     return go.Bar(
         x=[0.963 * share for share in shares],
-        y=[place * (ROW + GAP) + 77 + 7 * which for place in range(len(rows))],
+        y=[place * (ROW + GAP) + 93 + 7 * which for place in range(len(rows))],
         base=[0.022] * len(rows),
         width=5,
         orientation="h",

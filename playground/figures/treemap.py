@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from playground.figures.stages import COLOURS
-from playground.figures.theme import clear, figure, plain
+from playground.figures.theme import figure, plain, rgb
 
 HEIGHT = 460
+INK = "#11151C"
+TINTS = (0.16, 0.26, 0.38, 0.5)  # of the group's colour, from the whole inwards: dark text reads on all of them
 MOST = 1200  # areas that one figure draws
 
 
@@ -36,15 +38,22 @@ def treemap(areas: Sequence[Area], unit: str, alt: str) -> go.Figure:
         values=[area.value for area in shown],
         branchvalues="total",
         marker={
-            "colors": [clear(COLOURS[area.group], 0.28 + 0.18 * min(depth[area.id], 3)) for area in shown],
-            "line": {"width": 1, "color": clear("#FFFFFF", 0.55)},
+            "colors": [_tint(COLOURS[area.group], TINTS[min(depth[area.id], len(TINTS) - 1)]) for area in shown],
+            "line": {"width": 1, "color": "#FFFFFF"},
             "cornerradius": 3,
         },
         texttemplate="%{label}<br>%{percentRoot:.1%}",
         hovertemplate=f"%{{label}}<br>%{{value:,}} {plain(unit)}<br>%{{percentRoot:.1%}}<extra></extra>",
+        textfont={"color": INK},
         pathbar={"visible": True, "thickness": 22},
         maxdepth=3,
         tiling={"pad": 2},
         root={"color": "rgba(0,0,0,0)"},
     )
     return figure([drawn], {"margin": {"l": 0, "r": 0, "t": 24, "b": 0}}, alt, HEIGHT)
+
+
+def _tint(colour: str, share: float) -> str:
+    """Return the colour mixed with white; `share` is what is left of it."""
+    parts = (round(255 + share * (part - 255)) for part in rgb(colour))
+    return "#" + "".join(f"{part:02X}" for part in parts)

@@ -17,7 +17,7 @@ TEXTS = {
     "arch_size_other": "{rows} × {cols}",
     "arch_block": "Block",
     "arch_block_choice": "{stage} · {number}: {kind}",
-    "arch_total": "{title}: {parameters} parameters, {macs} multiply-adds",
+    "arch_total": "{title}: {parameters} parameters, {macs} multiply‑adds",
     "arch_total_more": (
         "for a picture of {rows} × {cols}. A multiply-add is one product and one sum, what these models’ papers call a "
         "FLOP. Point at a block for its equation and paper; click it, or choose it below, for its shapes."
@@ -25,6 +25,7 @@ TEXTS = {
     "arch_bar_parameters": "Share of the parameters",
     "arch_bar_macs": "Share of the multiply-adds",
     "arch_costs": "{parameters} · {macs}",
+    "arch_costs_long": "{parameters} parameters · {macs} multiply-adds",
     "arch_facts": "{shape} · {sees}",
     "arch_alt": "{title} in {count} stages from the picture to the answer; the table below says the same",
     "arch_table": "The stages as a table",
@@ -125,9 +126,7 @@ TEXTS = {
     "cost_col_seconds": "Seconds grow as",
     "cost_col_bytes": "Memory grows as",
     "cost_col_pairs": "Pairs on {rows} × {cols}",
-    "cost_power": "s^{value:.2f}",
-    "cost_exact": "s^{value:.0f}",
-    "cost_legend": "{name}: s^{value:.2f} (theory {theory:.0f})",
+    "cost_legend": "{name}: {value} (theory {theory})",
     "way_full": "Full attention",
     "way_axial": "Axial attention",
     "way_windowed": "Windows of 8 × 8",

@@ -68,14 +68,13 @@ class Part:
         named = [(label, text(value)) for label, value in offered]
         names = [(name, i) for i, (name, _, _) in enumerate(named_blocks(costs))]
         return {
-            self.shown: now,
+            **self.choose(now, now.block),
             self.headline: words.headline(card.title, costs),
             self.size: gr.update(choices=named, value=text(wanted)),
             self.legend: words.legend(costs.stages),
             self.block: gr.update(choices=names, value=now.block),
             self.table: words.table(costs.stages, costs.size),
             self.areas: areas(card, costs, measure),
-            **self.choose(now, now.block),
         }
 
     def choose(self, shown: Any, block: Any) -> Updates:
@@ -188,7 +187,7 @@ def diagram(card: Card, costs: Costs, block: int) -> Figure:
                 title=f"{name} · {words.kinds(stage)}",
                 group=stage.kind.group,
                 facts=say("arch_facts", shape=words.shape(stage.gives), sees=words.sees(stage.reach, costs.size)),
-                costs=say("arch_costs", parameters=words.amount(stage.parameters), macs=words.amount(stage.macs)),
+                costs=say("arch_costs_long", parameters=words.amount(stage.parameters), macs=words.amount(stage.macs)),
                 cells=tuple(cells[:MOST_BLOCKS]),
                 parameters=stage.parameters / costs.parameters,
                 macs=stage.macs / max(costs.macs, 1),

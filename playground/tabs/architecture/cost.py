@@ -24,6 +24,7 @@ Times = dict[str, tuple[Point, ...]]
 CELLS = (4, 8, 14, 16, 32)
 LEAST, MOST = 64, 2048  # pixels a side
 RUNS = 3
+RAISED = str.maketrans("0123456789.-", "⁰¹²³⁴⁵⁶⁷⁸⁹·⁻")
 BUDGET = 20.0  # seconds that one way may take
 
 
@@ -138,10 +139,15 @@ def tabled(record: Measured | None, times: Times | None, grid: int) -> str:
     rows = []
     for way in WAYS:
         powers = [fitted(series.get(way.key, ())) for series in (shown.times, shown.memory)] if shown else [None, None]
-        exponents = [say("cost_power", value=power) if power else "–" for power in powers]
-        theory = say("cost_exact", value=way.order)
+        exponents = [power_of(f"{power:.2f}") if power else "–" for power in powers]
+        theory = power_of(f"{way.order:.0f}")
         rows.append([say(f"way_{way.key}"), way.formula, theory, *exponents, words.amount(scores(way, grid, grid))])
     return words.plain_table(head, rows)
+
+
+def power_of(exponent: str) -> str:
+    """Return s with this exponent, raised: "s⁴·⁰³"."""
+    return "s" + exponent.translate(RAISED)
 
 
 def _both(record: Measured | None, times: Times | None) -> Measured | None:
@@ -156,6 +162,10 @@ def _growths(series: Any) -> list[Growth]:
         points = series.get(way.key, ())
         power = fitted(points)
         name = say(f"way_{way.key}")
-        name = say("cost_legend", name=name, value=power, theory=way.order) if power else name
+        name = (
+            say("cost_legend", name=name, value=power_of(f"{power:.2f}"), theory=power_of(f"{way.order:.0f}"))
+            if power
+            else name
+        )
         found.append(Growth(name, way.order, [p.side for p in points], [p.value for p in points]))
     return found
