@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -30,6 +30,16 @@ def boxes(tab: Page) -> None:
     tab.wait_for_timeout(2000)
 
 
+def cost(tab: Page) -> Locator:
+    """The growth of attention's cost, as it was measured; the plot alone."""
+    tab.get_by_role("tab", name="Architecture").click()
+    tab.get_by_role("tab", name="Cost and size").click()
+    view = tab.locator("#pg-cost-view")
+    expect(view.locator(".main-svg").first).to_be_visible(timeout=60_000)
+    tab.wait_for_timeout(1000)
+    return view
+
+
 SHOTS = (
     ("predict-light", DESKTOP, "light", opened),
     ("predict-dark", DESKTOP, "dark", opened),
@@ -37,6 +47,7 @@ SHOTS = (
     ("boxes-dark", DESKTOP, "dark", boxes),
     ("phone-light", PHONE, "light", opened),
     ("phone-dark", PHONE, "dark", boxes),
+    ("cost", DESKTOP, "light", cost),
 )
 
 
@@ -47,10 +58,10 @@ def take(browser: Browser, address: str, name: str, viewport: dict[str, int], th
     tab.goto(address)
     expect(tab.locator("#pg-view .main-svg").first).to_be_visible(timeout=60_000)
     tab.wait_for_timeout(4000)  # the drawn examples come a moment later
-    prepare(tab)  # type: ignore[operator]
+    part = prepare(tab)  # type: ignore[operator]
     tab.mouse.move(0, 0)
     path = FOLDER / f"{name}.png"
-    tab.screenshot(path=path, full_page=True)
+    part.screenshot(path=path) if isinstance(part, Locator) else tab.screenshot(path=path, full_page=True)
     context.close()
     if path.stat().st_size > LIMIT:
         with Image.open(path) as shot:

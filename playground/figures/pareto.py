@@ -73,8 +73,10 @@ def pareto(panels: Sequence[Panel], axis: str, kinds: tuple[str, str], alt: str)
                                  "title": {"text": plain(axis), "font": {"size": 13}}}  # fmt: skip
         worst, most = min(m.y for m in panel.models), max(m.y for m in panel.models)
         room_y = max(0.12 * (most - worst), 0.5)  # for the names below the points
-        layout[f"yaxis{end}"] = {**grid, "range": [worst - 1.6 * room_y, most + room_y], "anchor": f"x{end}", "domain": [low + BELOW / room, high - TOP / room],
-                                 "title": {"text": plain(panel.axis), "font": {"size": 13}}}  # fmt: skip
+        layout[f"yaxis{end}"] = {
+            **grid, "anchor": f"x{end}", "title": {"text": plain(panel.axis), "font": {"size": 13}},
+            "domain": [low + BELOW / room, high - TOP / room], "range": [worst - 1.6 * room_y, most + room_y],
+        }  # fmt: skip
         notes.append(
             {"text": f"<b>{plain(panel.title)}</b>", "x": 0, "xref": "paper", "xanchor": "left", "y": high,
              "yref": "paper", "yanchor": "top", "showarrow": False, "font": {"size": 13}}
