@@ -15,6 +15,7 @@ from playground.models.detr import DETR
 from playground.training import command, loop, recipes
 from playground.training.classify import Augment, Classification, normalised, to_float
 from playground.training.detection import Detection, detections
+from playground.training.failures import failures
 from playground.training.frozen import FrozenDetection, features
 from playground.training.loop import Run, Settings, Stage, TrainingError
 from playground.training.phases import PhasedTraining
@@ -172,12 +173,15 @@ def test_a_published_checkpoint_is_a_valid_card_and_loads(tmp_path: Path) -> Non
     each = np.linspace(0, 1, 80)
     classes = tuple(f"class {i}" for i in range(80))
     metrics = {"top-1": 12.345, "top-5": 30.0}
-    publish(recipe, tmp_path, metrics, each, classes, 1.1, 0.4, {"data": "drawn", "seed": 0})
+    wrong = failures("top-1", each, classes, [(3, 5, 2, 9)])
+    publish(recipe, tmp_path, metrics, wrong, 1.1, 0.4, {"data": "drawn", "seed": 0})
     card = Card.from_json((tmp_path / "card.json").read_text())
     assert card.name == recipe.name
     assert card.metrics[0].value == 12.35 or card.metrics[0].value == 12.34
     assert card.size_bytes == (tmp_path / "model.safetensors").stat().st_size
-    assert "class 79 100" in (tmp_path / "README.md").read_text()
+    readme = (tmp_path / "README.md").read_text()
+    assert "class 0 0, class 1 1" in readme and "| class 3 | class 5 | 2 of 9 |" in readme
+    assert (tmp_path / "failures.svg").read_text().startswith("<svg")
     loaded = load_weights(recipe, tmp_path / "model.safetensors")
     torch.testing.assert_close(loaded.fc.weight, model.fc.weight, atol=1e-3, rtol=1e-2)
     with pytest.raises(TrainingError, match="train everyday-vit first"):

@@ -9,6 +9,7 @@ from typing import Any
 from playground import checks
 from playground.datasets import opening
 from playground.datasets.nouns import BoxedPictures, DataSet, LabelledPictures
+from playground.datasets.shapes import MOST_THINGS
 from playground.evaluation import measuring
 from playground.evaluation.hardware import hardware, peak_bytes
 from playground.evaluation.measuring import Measured, Tell
@@ -79,11 +80,12 @@ def opened(card: Card, folder: Path, split: Any) -> tuple[DataSet, Measure]:
     if card.task not in ("detection", "panoptic"):
         raise ValueError(f"{card.name} gives features and no answers, so there is nothing to measure.")
     size = preprocess_of(card).size[0]
+    things = checks.whole(card.training.get("most things", MOST_THINGS), "The card's most things", 1, 20)
     if card.task == "panoptic" and (opening.is_shapes(folder) or opening.has_segments(folder)):
-        segmented = opening.segmented(folder, split, size)
+        segmented = opening.segmented(folder, split, size, things)
         return segmented, lambda limit, tell: measuring.panoptic(segmented, card, limit, tell)
     names = tuple(name for name in labels(card) if name)
-    boxed: BoxedPictures = opening.boxed(folder, split, names, size)
+    boxed: BoxedPictures = opening.boxed(folder, split, names, size, things)
     return boxed, lambda limit, tell: measuring.detector(boxed, card, limit, tell)
 
 

@@ -33,13 +33,16 @@ def labelled(folder: Path, split: Split = "val") -> LabelledPictures:
     raise DataError(f"The data folder holds no pictures with classes; looked for {LOOKED_FOR}.")
 
 
-def boxed(folder: Path, split: Split, names: tuple[str, ...], size: int) -> BoxedPictures:
+def boxed(
+    folder: Path, split: Split, names: tuple[str, ...], size: int, things: int = shapes.MOST_THINGS
+) -> BoxedPictures:
     """Pictures with boxes: COCO's layout, scenes composed from Everyday's photos, or drawn shapes.
 
-    `names` are the classes that scenes hold, and `size` their side in pixels. Raises DataError.
+    `names` are the classes that scenes hold, `size` their side in pixels, `things` the most on a drawn one. Raises
+    DataError.
     """
     if is_shapes(folder):
-        return _boxes_of_shapes(_shapes(size))
+        return _boxes_of_shapes(_shapes(size, things))
     _check(folder, split)
     if coco.has(folder, "instances"):
         return coco.boxed(folder, split)
@@ -62,10 +65,10 @@ def boxed(folder: Path, split: Split, names: tuple[str, ...], size: int) -> Boxe
     )
 
 
-def segmented(folder: Path, split: Split, size: int) -> SegmentedPictures:
+def segmented(folder: Path, split: Split, size: int, things: int = shapes.MOST_THINGS) -> SegmentedPictures:
     """Pictures with panoptic segments: COCO's layout or drawn shapes. Raises DataError."""
     if is_shapes(folder):
-        return _segments_of_shapes(_shapes(size))
+        return _segments_of_shapes(_shapes(size, things))
     _check(folder, split)
     if coco.has(folder, "panoptic"):
         return coco.segmented(folder, split)
@@ -98,8 +101,8 @@ def has_segments(folder: Path) -> bool:
     return coco.has(folder, "panoptic")
 
 
-def _shapes(size: int) -> list[shapes.ShapesScene]:
-    maker, rng = shapes.ShapesMaker(), np.random.default_rng(SHAPES_SEED)
+def _shapes(size: int, things: int) -> list[shapes.ShapesScene]:
+    maker, rng = shapes.ShapesMaker((1, things)), np.random.default_rng(SHAPES_SEED)
     return [maker.compose(rng, size) for _ in range(SHAPES_COUNT)]
 
 

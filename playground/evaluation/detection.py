@@ -1,5 +1,6 @@
 """Average precision of boxes, and the score from which boxes are right, in plain numpy."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -135,6 +136,30 @@ def _mean(values: np.ndarray) -> float:
     """The mean of what is there; NaN when nothing is."""
     there = values[~np.isnan(values)]
     return float(there.mean()) if len(there) else float("nan")
+
+
+def confusions(
+    found: Sequence[Found], truths: Sequence[Truth], threshold: float, most: int = 10
+) -> list[tuple[int, int, int, int]]:
+    """The most frequent mistakes with objects: (true class, answered class, how often, of how many objects).
+
+    An object is answered by the surest box of at least `threshold` that overlaps it with an IoU of at least 0.5, its
+    own class going first; -1 where there is none. Crowds are left out.
+    """
+    told: Counter[tuple[int, int]] = Counter()
+    objects: Counter[int] = Counter()
+    for answer, truth in zip(found, truths, strict=True):
+        sure = answer.scores >= threshold
+        scores, labels = answer.scores[sure], answer.labels[sure]
+        overlap = iou(truth.boxes_xyxy, answer.boxes_xyxy[sure])
+        for row, label in enumerate(truth.labels.tolist()):
+            if truth.crowd is not None and truth.crowd[row]:
+                continue
+            objects[label] += 1
+            there = np.flatnonzero(overlap[row] >= 0.5)
+            if not (labels[there] == label).any():
+                told[label, int(labels[there[scores[there].argmax()]]) if len(there) else -1] += 1
+    return [(true, said, times, objects[true]) for (true, said), times in told.most_common(most)]
 
 
 def detection_threshold(found: Sequence[Found], truths: Sequence[Truth], precision: float) -> float:

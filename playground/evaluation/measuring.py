@@ -1,7 +1,7 @@
 """A card's model on a data set, through the page's own reading and preprocessing: what it gets right, how fast."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from playground.datasets.nouns import BoxedPictures, DataError, LabelledPictures
 from playground.evaluation import classification
 from playground.evaluation.answers import class_logits
 from playground.evaluation.classes import matched
-from playground.evaluation.detection import Found, average_precision
+from playground.evaluation.detection import Found, average_precision, confusions
 from playground.evaluation.panoptic import PanopticQuality
 from playground.evaluation.report import Confusion, Number, PerClass, numbers
 from playground.models.card import Card
@@ -20,6 +20,7 @@ from playground.models.labels import labels as labels_of
 from playground.trace import Prediction
 
 BATCH = 50
+LEAST_SCORE = 0.5  # of a box that counts as an answer, where the card names no threshold
 Tell = Callable[[int, int], None]  # how many of how many are done
 
 
@@ -91,8 +92,18 @@ def _of_logits(logits: np.ndarray, wanted: np.ndarray, card: Card, counted: tupl
     )
 
 
-def detector(data: BoxedPictures, card: Card, limit: int | None, tell: Tell) -> Measured:
-    """COCO's average precision over the classes of the data that the model knows."""
+@dataclass(frozen=True)
+class Boxes:
+    """Answers and truth of each picture, labels in the data's classes; seconds of all and of the model alone."""
+
+    found: tuple[Found, ...]
+    truths: tuple[Truth, ...]
+    seconds: float
+    model_seconds: float
+
+
+def boxes(data: BoxedPictures, card: Card, limit: int | None, tell: Tell) -> Boxes:
+    """Every query's box on each picture, beside the true ones of classes that the model knows."""
     to_data = _back(matched(card, data.classes, data.keys))
     known = np.array(sorted(set(to_data.values())))
     chosen = sample(len(data), limit)
@@ -105,53 +116,71 @@ def detector(data: BoxedPictures, card: Card, limit: int | None, tell: Tell) -> 
         found.append(_found(answer, to_data))
         truths.append(_only(data.truth(index), known))
         tell(done, len(chosen))
-    seconds = time.perf_counter() - began
-    if not any(len(truth.labels) for truth in truths):
+    return Boxes(tuple(found), tuple(truths), time.perf_counter() - began, inside)
+
+
+def detector(data: BoxedPictures, card: Card, limit: int | None, tell: Tell) -> Measured:
+    """COCO's average precision over the classes of the data that the model knows, and the most frequent mistakes."""
+    made = boxes(data, card, limit, tell)
+    if not any(len(truth.labels) for truth in made.truths):
         raise DataError("No picture of the data has an object that the model knows.")
-    results = average_precision(found, truths, len(data.classes))
-    counts = np.bincount(np.concatenate([truth.labels for truth in truths]), minlength=len(data.classes))
+    results = average_precision(made.found, made.truths, len(data.classes))
+    counts = np.bincount(np.concatenate([truth.labels for truth in made.truths]), minlength=len(data.classes))
+    mistakes = confusions(made.found, made.truths, card.unsure_below or LEAST_SCORE)
     return Measured(
-        len(chosen),
+        len(made.found),
         0,
         numbers({name: value for name, value in results.items() if "/" not in name}),
         "AP",
         tuple(
-            PerClass(data.classes[i], round(100 * results[f"AP/{i}"], 2), int(counts[i]))
-            for i in range(len(data.classes))
+            PerClass(name, round(100 * results[f"AP/{i}"], 2), int(counts[i]))
+            for i, name in enumerate(data.classes)
             if f"AP/{i}" in results
         ),
-        (),
-        seconds,
-        inside,
+        tuple(
+            Confusion(data.classes[true], data.classes[said] if said >= 0 else "nothing", times, of)
+            for true, said, times, of in mistakes
+        ),
+        made.seconds,
+        made.model_seconds,
     )
+
+
+def segments(
+    data: SegmentedPictures, card: Card, limit: int | None, tell: Tell
+) -> Iterator[tuple[PanopticQuality, Prediction]]:
+    """Yield each picture's own quality and the answer it comes from."""
+    to_data = _back(matched(card, data.classes, data.keys))
+    chosen = sample(len(data), limit)
+    for done, index in enumerate(chosen.tolist(), 1):
+        answer = inference.predict(data.picture(index), card, threshold=1.0)
+        given = _segmented(answer, card, to_data)
+        one = PanopticQuality(len(data.classes))
+        one.add(_as_large(data.segments(index), given.ids.shape), given)
+        tell(done, len(chosen))
+        yield one, answer
 
 
 def panoptic(data: SegmentedPictures, card: Card, limit: int | None, tell: Tell) -> Measured:
     """Panoptic, segmentation and recognition quality, of all classes, of things and of stuff."""
-    to_data = _back(matched(card, data.classes, data.keys))
     quality = PanopticQuality(len(data.classes))
-    counts = np.zeros(len(data.classes), np.int64)
-    chosen = sample(len(data), limit)
-    began, inside = time.perf_counter(), 0.0
-    for done, index in enumerate(chosen.tolist(), 1):
-        answer = inference.predict(data.picture(index), card, threshold=1.0)
+    began, inside, pictures = time.perf_counter(), 0.0, 0
+    for one, answer in segments(data, card, limit, tell):
+        quality.merge(one)
         inside += answer.seconds
-        given = _segmented(answer, card, to_data)
-        truth = _as_large(data.segments(index), given.ids.shape)
-        quality.add(truth, given)
-        np.add.at(counts, truth.labels, 1)
-        tell(done, len(chosen))
+        pictures += 1
     seconds = time.perf_counter() - began
     metrics: dict[str, float] = {}
-    for title, which in (("", np.ones(len(counts), bool)), (" of things", data.things), (" of stuff", ~data.things)):
+    everything = np.ones(len(data.classes), bool)
+    for title, which in (("", everything), (" of things", data.things), (" of stuff", ~data.things)):
         if means := quality.of(which):
             metrics |= {f"PQ{title}": means.pq, f"SQ{title}": means.sq, f"RQ{title}": means.rq}
-    each = quality.each()[:, 0]
+    each, counts = quality.each()[:, 0], (quality.hits + quality.missed).astype(int)
     classes = tuple(
         PerClass(data.classes[i], round(100 * float(each[i]), 2), int(counts[i]))
         for i in np.flatnonzero(~np.isnan(each))
     )
-    return Measured(len(chosen), 0, numbers(metrics), "PQ", classes, (), seconds, inside)
+    return Measured(pictures, 0, numbers(metrics), "PQ", classes, (), seconds, inside)
 
 
 def _back(outputs: np.ndarray) -> dict[int, int]:

@@ -44,6 +44,14 @@ class PanopticQuality:
         excused = both[-1, :-1] + (both[:-1, :-1] * same_crowd).sum(0)
         np.add.at(self.wrong, answer.labels[~match.any(0) & (2 * excused <= area) & (area > 0)], 1)
 
+    def merge(self, other: "PanopticQuality") -> None:
+        """Add what another has added up."""
+        for mine, theirs in zip(self._sums(), other._sums(), strict=True):
+            mine += theirs
+
+    def _sums(self) -> tuple[np.ndarray, ...]:
+        return self.overlap, self.hits, self.wrong, self.missed
+
     def each(self) -> np.ndarray:
         """PQ, SQ and RQ of each class, [C, 3]; NaN for a class that neither occurs nor was answered (equation 2)."""
         count = self.hits + (self.wrong + self.missed) / 2

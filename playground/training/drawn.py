@@ -13,6 +13,7 @@ from playground.evaluation.detection import average_precision, detection_thresho
 from playground.models.detr import DETR, confident, panoptic
 from playground.training import recipes
 from playground.training.classify import normalised, to_float
+from playground.training.failures import failures
 from playground.training.loop import train
 from playground.training.panoptic import PanopticDetection, things_found
 from playground.training.publish import PRECISION, publish
@@ -59,15 +60,17 @@ class ShapesSession(Session):
         metrics |= {name: 100 * float(quality[seen, k].mean()) for k, name in enumerate(("PQ", "SQ", "RQ"))}
         metrics["PQ of things"] = 100 * float(np.nanmean(quality[: len(THINGS), 0]))
         metrics["PQ of stuff"] = 100 * float(np.nanmean(quality[len(THINGS) :, 0]))
+        wrong = failures("PQ", quality[:, 0], NAMES)
         for name, value in metrics.items():
             say(f"{name}: {value:.2f} %")
-        card = publish(recipe, self.place(recipe), metrics, quality[:, 0], NAMES, 1.0, unsure, facts)
+        card = publish(recipe, self.place(recipe), metrics, wrong, 1.0, unsure, facts)
         self.written(card)
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         assert isinstance(recipe, ShapesRecipe)
         return {
             "data": f"scenes drawn by playground.datasets.shapes while training, 1 to {recipe.things} things each",
+            "most things": recipe.things,
             "measured on": f"{MEASURED:,} scenes of {recipe.size} px from seed {SEEDS['measured']}, never trained on",
         }
 

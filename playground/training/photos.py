@@ -91,22 +91,21 @@ class PhotoSession(Session):
     def measure(self, recipe: Recipe, model: nn.Module, facts: dict[str, Any]) -> None:
         """Measure on the validation part; write the card when the recipe is bundled."""
         validation = everyday.load(self.folder, "val", self.cache)
-        temperature, classes = 1.0, self.photos.classes
+        temperature = 1.0
         if isinstance(recipe, DetectorRecipe):
             held = self.scenes(recipe, self.photos, self.held_out, HELD_OUT_SCENES, seed=2)
             everything = np.arange(len(validation))
             shown = self.scenes(recipe, validation, everything, VALIDATION_SCENES, seed=3)
-            metrics, unsure, each = measure_detector(recipe, model, held, shown, self.device)
-            classes = recipe.names
+            metrics, unsure, wrong = measure_detector(recipe, model, held, shown, self.device)
         else:
             assert isinstance(recipe, ClassifierRecipe)
-            metrics, temperature, unsure, each = measure_classifier(
+            metrics, temperature, unsure, wrong = measure_classifier(
                 recipe, model, self.photos, self.held_out, validation, self.device
             )
         for name, value in metrics.items():
             say(f"{name}: {value:.2f} %")
         if recipe.bundled:
-            card = publish(recipe, self.place(recipe), metrics, each, classes, temperature, unsure, facts)
+            card = publish(recipe, self.place(recipe), metrics, wrong, temperature, unsure, facts)
             self.written(card)
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:

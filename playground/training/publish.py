@@ -19,6 +19,7 @@ from playground.image import Preprocess
 from playground.models.card import Card, Metric
 from playground.training.classify import predict_logits
 from playground.training.detection import detections, truths
+from playground.training.failures import FILE, Failures, chart, failures, section
 from playground.training.loop import TrainingError, write_tensors
 from playground.training.recipe import ClassifierRecipe, DetectorRecipe, Recipe, ShapesRecipe
 from playground.training.recipes import build
@@ -81,8 +82,8 @@ def load_weights(recipe: Recipe, path: Path, device: str = "cpu") -> nn.Module:
 
 def measure_classifier(
     recipe: ClassifierRecipe, model: nn.Module, train: Photos, held_out: np.ndarray, validation: Photos, device: str
-) -> tuple[dict[str, float], float, float, np.ndarray]:
-    """(metrics on the validation part, temperature, "not sure" threshold, top-1 of each class).
+) -> tuple[dict[str, float], float, float, Failures]:
+    """(metrics on the validation part, temperature, "not sure" threshold, what it gets wrong).
 
     Temperature and threshold come from held-out training photos; nothing is chosen on the validation part.
     """
@@ -101,30 +102,33 @@ def measure_classifier(
         "answers given": 100 * float(sure.mean()),
         "right when given": 100 * float(right[sure].mean()) if sure.any() else 0.0,
     }
-    return metrics, temperature, threshold, classification.per_class(logits, validation.labels)
+    mistakes = classification.confusions(logits.argmax(1), validation.labels)
+    each = classification.per_class(logits, validation.labels)
+    return metrics, temperature, threshold, failures("top-1", each, validation.classes, mistakes)
 
 
 def measure_detector(
     recipe: DetectorRecipe, model: nn.Module, held_out: list[Scene], validation: list[Scene], device: str
-) -> tuple[dict[str, float], float, np.ndarray]:
-    """(metrics on validation scenes, score from which held-out boxes are right at PRECISION, AP50 of each class)."""
+) -> tuple[dict[str, float], float, Failures]:
+    """(metrics on validation scenes, score from which held-out boxes are right at PRECISION, what it gets wrong)."""
     threshold = detection.detection_threshold(detections(model, held_out, device), truths(held_out), PRECISION)
-    results = detection.average_precision(detections(model, validation, device), truths(validation), len(recipe.names))
+    found, true = detections(model, validation, device), truths(validation)
+    results = detection.average_precision(found, true, len(recipe.names))
     each = np.array([results.get(f"AP50/{label}", np.nan) for label in range(len(recipe.names))])
-    return {name: 100 * results[name] for name in ("mAP", "mAP50", "mAP75")}, round(threshold, 4), each
+    wrong = failures("AP50", each, recipe.names, detection.confusions(found, true, threshold))
+    return {name: 100 * results[name] for name in ("mAP", "mAP50", "mAP75")}, round(threshold, 4), wrong
 
 
 def publish(
     recipe: Recipe,
     folder: Path,
     metrics: Mapping[str, float],
-    each: np.ndarray,
-    classes: tuple[str, ...],
+    wrong: Failures,
     temperature: float,
     unsure_below: float,
     training: Mapping[str, Any],
 ) -> Card:
-    """Write card.json and README.md beside a measured model.safetensors; the card."""
+    """Write card.json, README.md and the chart of known failures beside a measured model.safetensors; the card."""
     weights = folder / "model.safetensors"
     size = weights.stat().st_size
     if size >= LIMIT:
@@ -157,18 +161,13 @@ def publish(
         things=len(shapes.THINGS) if drawn else None,
     )
     write_text(folder / "card.json", card.to_json())
-    write_text(folder / "README.md", readme(card, each, classes, recipe.__doc__ or ""))
+    write_text(folder / FILE, chart(wrong))
+    write_text(folder / "README.md", readme(card, wrong, recipe.__doc__ or ""))
     return card
 
 
-def readme(card: Card, each: np.ndarray, classes: tuple[str, ...], how: str) -> str:
+def readme(card: Card, wrong: Failures, how: str) -> str:
     """The checkpoint's README: what it is, how it was made, what it scores, what it gets wrong."""
-    order = [int(i) for i in np.argsort(-each) if not np.isnan(each[i])]
-
-    def named(indices: list[int]) -> str:
-        return ", ".join(f"{classes[i]} {100 * each[i]:.0f}" for i in indices)
-
-    measure = {"classification": "top-1", "detection": "AP50", "panoptic": "PQ"}[card.task]
     rows = "\n".join(f"| {m.name} | {m.value:.2f} {m.unit} |" for m in card.metrics)
     made = "\n".join(f"| {key} | {value} |" for key, value in card.training.items())
     paragraphs = [" ".join(part.split()) for part in how.strip().split("\n\n")]
@@ -179,8 +178,7 @@ def readme(card: Card, each: np.ndarray, classes: tuple[str, ...], how: str) -> 
         f"| measure | value |\n|---|---|\n{rows}",
         f"Temperature {card.temperature} and threshold {card.unsure_below}, below which an answer counts as "
         f'"not sure", were chosen on held-out training pictures for {100 * PRECISION:.0f} % right answers.',
-        f"Best classes ({measure}, %): {named(order[:8])}. Worst: {named(order[-8:])}.",
-        f"## Known weaknesses\n\n{WEAKNESSES[card.task]}",
+        f"## Known failures\n\n{section(wrong)}\n\n{WEAKNESSES[card.task]}",
         f"## How it was made\n\n| | |\n|---|---|\n{made}\n| parameters | {card.parameters:,} |",
         "The schedule follows elapsed time, so a repetition sees another number of pictures and scores differently.",
         f"## Licence\n\n{card.license_note}",
