@@ -50,7 +50,7 @@ class Page:
     @property
     def outputs(self) -> list[Any]:
         """Everything that `begin` may change."""
-        parts = [self.patchify, self.filters, self.positions, self.depth, self.likeness, self.twin]
+        parts: list[Any] = [self.patchify, self.filters, self.positions, self.depth, self.likeness, self.twin]
         return [self.held, self.problem, self.leaving.layer, self.leaving.call, *(c for p in parts for c in p.outputs)]
 
     def begin(self, picture: Picture | None, model: Any, *settings: Any) -> Updates:
@@ -68,7 +68,7 @@ class Page:
                 elif again:
                     return gr.skip()
             except ValueError as error:
-                return {self.problem: problem(str(error)), self.held: None}
+                return {self.problem: problem(str(error))}  # what was drawn stays, and can still be clicked
             try:
                 made = self._part(opened, picture, held, values, again)
             except ValueError as error:

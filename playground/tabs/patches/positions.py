@@ -19,6 +19,7 @@ from playground.embeddings.positions import (
     row_col_structure,
     similarity_grid,
 )
+from playground.embeddings.tokens import grid_tokens
 from playground.figures import Figure
 from playground.figures.lines import Chart, Curve, lines
 from playground.figures.mosaic import mosaic, small_maps
@@ -102,7 +103,8 @@ class Part:
         usual = inference.trace(picture, held.card)
         found = own(held, usual, which)
         if found.grid is not None:
-            new = stretched(found.grid, usual, other)
+            own_grid = found.grid == held.grids[-1]
+            new = grid_tokens(other).grid if own_grid else stretched(found.grid, usual, other)
             if new != found.grid and numbers_of(row, col):
                 row, col = scaled((int(row), int(col)), found.grid, new)
             found = resampled(found, new)
@@ -282,7 +284,8 @@ def answered(held: Held, usual: Trace, other: Trace | None) -> str:
 def _answers(held: Held, trace: Trace) -> list[str]:
     classes = classes_of(trace, held.card, ANSWERS)
     boxes, _, _ = objects_of(trace, held.card, LEAST_SCORE)
-    return [f"{entry.label} · {percent(entry.score)}" for entry in (*classes, *boxes[:ANSWERS])]
+    found = [(entry.label, entry.score) for entry in classes] + [(box.label, box.score) for box in boxes[:ANSWERS]]
+    return [f"{label} · {percent(score)}" for label, score in found]
 
 
 def numbers_of(*values: Any) -> bool:
