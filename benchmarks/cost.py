@@ -52,8 +52,12 @@ def _status(name: str) -> int:
 
 
 def _hardware() -> str:
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")] or [""]
-    return f"1 thread of {cpu[0].partition(':')[2].strip() or platform.processor() or platform.machine()}"
+    listed = Path("/proc/cpuinfo")
+    named = (
+        [line for line in listed.read_text().splitlines() if line.startswith("model name")] if listed.exists() else []
+    )
+    model = named[0].partition(":")[2].strip() if named else platform.processor()
+    return f"1 thread of {model or platform.machine()}"
 
 
 def main() -> None:

@@ -180,7 +180,8 @@ TEXTS = {
     "tables_col_results": "Published accuracy",
     "tables_col_notes": "Where it differs",
     "tables_pair": "{published} {sign} {counted}",
-    "tables_layers": "layers",
+    "tables_at": "at {rows} × {cols}",
+    "tables_unweighed": "not counted: this build strides once more than the paper’s",
     "tables_said": "{name} {text} {sign}",
     "what_parameters": "",
     "what_trainable": "trained",
@@ -195,7 +196,7 @@ TEXTS = {
         "The paper’s own count with strides in the depthwise convolution (table 9); pooling and head still differ."
     ),
     "why_coatnet_3": "The paper’s first version says 167 M, its second 168 M.",
-    "why_coatnet_head": "timm’s head has a further layer, and its gates another width.",
+    "why_coatnet_head": "timm’s class has a head of its own; the remaining 0.1 % are not explained.",
     "why_coatnet_6": "The paper’s own row of widths and depths gives 1.35 B when it is counted.",
     "why_axial_s": "The paper’s model likely has longer tables of positions; built here is the authors’ release.",
     "why_detr_trained": "The paper counts what is trained: the first convolution and stage stay as they were.",

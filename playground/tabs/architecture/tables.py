@@ -72,7 +72,7 @@ def _row(one: Rebuilt) -> list[str]:
         f"<b>{escape(one.entry.name)}</b>",
         "<br>".join(lines),
         _counts(one, "parameters", one.costs.parameters),
-        _counts(one, "macs", one.costs.macs),
+        _counts(one, "macs", one.costs.macs) if one.entry.weighed else escape(say("tables_unweighed")),
         "<br>".join(results),
         "<br>".join(escape(note) for note in notes),
     ]
@@ -83,7 +83,9 @@ def _counts(one: Rebuilt, column: str, value: int) -> str:
     checks = [c for c in one.checks if COUNTS.get(c.what) == column]
     lines = [_pair(c) for c in checks]
     if all(c.what != column for c in checks):
-        lines.append(escape(words.amount(value)))
+        rows, cols = one.costs.size
+        at = say("tables_at", rows=rows, cols=cols) if column == "macs" else ""
+        lines.append(escape(f"{words.amount(value)} {at}".strip()))
     return "<br>".join(lines)
 
 
