@@ -81,6 +81,7 @@ def test_without_measuring_nothing_is_timed(small: dict[str, Card]) -> None:
     [
         ([], "at least one model"),
         (["everyday-vit"] * 2, "chosen twice"),
+        (["nobody"] * 2, "The model nobody was chosen twice"),
         (["timm/resnet18.a1_in1k", "resnet18.a1_in1k"], "chosen twice"),
         ([f"model-{i}" for i in range(MOST + 1)], f"At most {MOST} models .* these are {MOST + 1}"),
         ("everyday-vit", "list of names"),

@@ -51,11 +51,39 @@ def call(http: httpx.Client, name: str, data: Any) -> tuple[str, Any]:
 
 def test_the_api_lists_its_verbs_with_named_and_described_parameters(client: Client) -> None:
     listed = client.view_api(return_format="dict", print_info=False)
-    assert set(listed["named_endpoints"]) == {"/predict", "/embed", "/models"}
+    assert set(listed["named_endpoints"]) == {"/predict", "/compare", "/embed", "/models"}
     assert not listed["unnamed_endpoints"]
     parameters = listed["named_endpoints"]["/predict"]["parameters"]
     assert [p["parameter_name"] for p in parameters] == ["image", "model", "top_k", "threshold"]
     assert [p["parameter_has_default"] for p in parameters] == [False, False, True, True]
+
+
+def test_models_are_compared_and_a_wrong_name_fills_its_own_row(client: Client) -> None:
+    answer = client.predict(handle_file(LION), [CLASSIFIER, "nobody", "untrained:test_vit"], api_name="/compare")
+    first, second, third = answer["rows"]
+    assert first["model"] == CLASSIFIER and first["prediction"]["classes"] and first["latency_ms"] > 0
+    assert "No model is called 'nobody'" in second["failed"]
+    assert third["untrained"] and third["failed"] == ""
+    assert [(pair["a"], pair["b"]) for pair in answer["agreement"]] == [(CLASSIFIER, "untrained:test_vit")]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([[], True], "at least one"),
+        (["everyday-vit", True], "list of names"),
+        ([{"a": 1}, True], "list of names"),
+        ([["a", "a"], "yes"], "true or false"),
+        ([[str(i) for i in range(9)], True], "At most"),
+        ([[None, 3], True], None),
+    ],
+)
+def test_wrong_lists_of_models_get_a_sentence(http: httpx.Client, uploaded: Any, given: Any, said: str | None) -> None:
+    kind, answer = call(http, "compare", [uploaded, *given])
+    if said is None:  # each wrong name has its own row
+        assert kind == "complete" and all("by its name" in row["failed"] for row in answer[0]["rows"])
+    else:
+        assert kind == "error" and said in json.dumps(answer)
 
 
 def test_models_are_listed_as_the_catalogue_has_them(client: Client) -> None:

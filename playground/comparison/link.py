@@ -5,7 +5,6 @@ opens with its own.
 """
 
 import json
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -90,6 +89,6 @@ def _setting(text: str) -> Setting | None:
         return value if TEXT.fullmatch(value) else None
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float) and math.isfinite(value) and abs(value) < 2**53:
+    if isinstance(value, int | float) and abs(value) < 2**53:  # which NaN and infinity are not
         return value
     return None

@@ -68,14 +68,14 @@ def cards_of(names: Sequence[str | Card]) -> list[Card | ValueError]:
     if len(names) > MOST:
         raise ValueError(f"At most {MOST} models are compared at once, and these are {len(names)}; leave some out.")
     found: list[Card | ValueError] = []
-    for name in names:
+    for place, name in enumerate(names):
         try:
-            card = name if isinstance(name, Card) else catalogue.find(name)
+            card: Card | ValueError = name if isinstance(name, Card) else catalogue.find(name)
         except ValueError as error:
-            found.append(error)
-            continue
-        if card in found:
-            raise ValueError(f"The model {card.name} was chosen twice; choose each model once.")
+            card = error
+        if name in names[:place] or card in found:
+            said = card.name if isinstance(card, Card) else str(name)[:NAMED]
+            raise ValueError(f"The model {said} was chosen twice; choose each model once.")
         found.append(card)
     return found
 

@@ -16,6 +16,7 @@ from playground.models import catalogue, hub
 from playground.models.card import Card
 from playground.models.hub import Progress, WeightsError
 from playground.models.randomise import seeded
+from playground.models.timing import weight_bytes
 
 State = dict[str, Tensor]
 # operations in place that only give a tensor other values
@@ -23,6 +24,7 @@ FILLS = frozenset(
     "add_ bernoulli_ clamp_ copy_ div_ erfinv_ exponential_ fill_ mul_ normal_ random_ sub_ uniform_ zero_".split()  # noqa: SIM905
 )
 
+LARGEST_DRAWN = 3 * 10**9  # bytes: ViT-H fits
 SEED = 0  # of the weights of models that were never trained
 ALIGNMENT = 64  # bytes: where torch's own allocator puts tensors
 
@@ -107,10 +109,16 @@ def fill(model: nn.Module, state: State, title: str = "this model") -> None:
 def _drawn(card: Card, build: Callable[[Card], nn.Module]) -> nn.Module:
     """The model as it is before training, the same for everyone; a card's options may not be the architecture's."""
     try:
-        with seeded(SEED):
-            return build(card).eval()
+        size = weight_bytes(build_unfilled(card, build))
     except Exception:
         raise WeightsError(f"{card.title} cannot be built with its usual settings; choose another model.") from None
+    if size > LARGEST_DRAWN:
+        raise WeightsError(
+            f"{card.title} has {size / 1e9:.0f} GB of weights and at most {LARGEST_DRAWN / 1e9:.0f} GB are made up; "
+            "choose a smaller model."
+        )
+    with seeded(SEED):
+        return build(card).eval()
 
 
 def _read(card: Card, progress: Progress | None) -> State:

@@ -7,6 +7,9 @@ from typing import Any
 import gradio as gr
 
 from playground import api, checks, inference
+from playground.comparison import records
+from playground.comparison.run import compare as compared
+from playground.comparison.run import named
 from playground.components import ModelImage, sentences
 from playground.embeddings.tokens import grid_tokens, layers
 from playground.image import Picture
@@ -63,6 +66,29 @@ def embed(image: Picture | None, model: str, layer: int = -1) -> dict[str, Any]:
         }
 
 
+def compare(image: Picture | None, models: list[str], measure: bool = True) -> dict[str, Any]:
+    """Ask up to six models about one picture, and say what each costs.
+
+    Args:
+        image: the uploaded picture file.
+        models: a list of model names from the `models` endpoint, of timm's, or untrained:NAME.
+        measure: whether plain forward passes are timed and their memory measured.
+
+    Returns:
+        rows: for each model its answer, parameters, multiply-adds (macs), latency_ms, peak_memory_mb, metrics,
+        published number, licence, or in `failed` why it gave no answer; agreement: how far each two agree.
+    """
+    with sentences():
+        if image is None:
+            raise ValueError(say("choose_picture"))
+        if not isinstance(measure, bool):
+            raise ValueError("measure must be true or false.")
+        order = named(models)
+        rows = {row.model: row for row in compared(image, models, measure)}
+        found = records.of_picture("", [rows[name] for name in order])
+        return {"rows": found["rows"], "agreement": found["agreement"]}
+
+
 def models() -> list[dict[str, Any]]:
     """List the models that can be asked by name, with licence, size, labels and measured scores."""
     return [asdict(card) for card in api.cards()]
@@ -92,5 +118,16 @@ def build_endpoints() -> None:
     tokens = gr.JSON(label="tokens", visible=False)
     gr.Button(visible=False).click(
         embed, [picture, model, layer], tokens, api_name="embed", concurrency_id="model", concurrency_limit=1
+    )
+    names = gr.JSON(label="models", visible=False)
+    measure = gr.Checkbox(True, label="measure", visible=False)
+    rows = gr.JSON(label="rows", visible=False)
+    gr.Button(visible=False).click(
+        compare,
+        [picture, names, measure],
+        rows,
+        api_name="compare",
+        concurrency_id="model",
+        concurrency_limit=1,
     )
     gr.Button(visible=False).click(models, None, cards, api_name="models", queue=False)
