@@ -16,7 +16,7 @@ MAY_IMPORT = {  # room: the rooms it may import
     "checks": set(),
     "kept": set(),
     "image": set(),
-    "samples": set(),
+    "samples": {"datasets"},
     "figures": {"trace"},
     "texts": set(),
     "trace": {"image"},

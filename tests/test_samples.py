@@ -12,11 +12,11 @@ from playground.samples import SAMPLES, Sample, sample
 def test_a_sample_is_a_clean_picture_and_always_the_same(entry: Sample) -> None:
     first, second = entry.draw(), sample(entry.name)
     assert first.mode == "RGB"
-    assert first.size == (640, 480)
+    assert first.size in {(640, 480), (480, 480)}
     assert first.tobytes() == second.tobytes()
     picture = read(first)
     assert picture.notes == ()
-    blocks = np.asarray(first, float).reshape(12, 40, 16, 40, 3).mean(axis=(1, 3))  # [12, 16, 3]
+    blocks = np.asarray(first, float).reshape(12, 40, -1, 40, 3).mean(axis=(1, 3))  # [12, 16 or 12, 3]
     assert blocks.std(axis=(0, 1)).min() > 20  # a scene, not a flat sheet
 
 
