@@ -289,7 +289,8 @@ class Handlers:
 
     def _box(self, edges: tuple[Any, ...], corner: int = 0) -> Updates:
         box = self.parts.box
-        numbers = {field: gr.update(value=value) for field, value in zip(box.edges, edges, strict=True)}
+        rounded = [None if edge is None else round(edge, 1) for edge in edges]
+        numbers = {field: gr.update(value=value) for field, value in zip(box.edges, rounded, strict=True)}
         return {box.corner: corner, box.hint: words.hint(corner), **numbers}
 
     def _wished(self, given: Given) -> Updates:

@@ -41,12 +41,6 @@ def build(panel: Panel) -> None:
         return do.quietly(lambda: do.without_artefacts(*settings))
 
     panel.when_open(do.begin, parts.settings, parts.outputs, parts.view)
-    gr.on([field.input for field in parts.fields.inputs], change, parts.settings, parts.outputs, **quick)
-    parts.view.pick(click, parts.settings, parts.outputs, **quick)
-    parts.further.pick(choose, parts.settings, parts.outputs, **quick)
-    parts.strength.input(redraw, parts.settings, [parts.view, parts.problem], **quick)
-    below = [*parts.below, parts.problem]
-    gr.on([parts.look.input, parts.shared.input], look_at, parts.settings, below, **quick)
     asked = parts.todo.change(
         do.run, inputs, parts.outputs, **{**slow, "show_progress_on": parts.view, "show_progress": "full"}
     )
@@ -55,9 +49,18 @@ def build(panel: Panel) -> None:
         parts.measure.click(do.measure, inputs, parts.below, **slow),
         parts.check.click(do.check, inputs, parts.below, **slow),
     ]
+    for listen in panel.changes:  # nobody waits for what is said of the picture or model before
+        listen(None, None, None, cancels=[asked, pressed, *measured], **private)
+    anew = {**quick, "cancels": measured}  # what is being measured belongs to the map and look before
+    gr.on([field.input for field in parts.fields.inputs], change, parts.settings, parts.outputs, **anew)
+    parts.view.pick(click, parts.settings, parts.outputs, **anew)
+    parts.further.pick(choose, parts.settings, parts.outputs, **anew)
+    parts.without.click(without, parts.settings, parts.outputs, **anew)
+    below = [*parts.below, parts.problem]
+    gr.on([parts.look.input, parts.shared.input], look_at, parts.settings, below, **anew)
+    parts.strength.input(redraw, parts.settings, [parts.view, parts.problem], **quick)
     parts.stop.click(do.stopped, None, parts.outputs, cancels=[asked, pressed], **quick)
-    parts.halt.click(do.halted, parts.settings, parts.below, cancels=measured, **quick)
-    parts.without.click(without, parts.settings, parts.outputs, **quick)
+    parts.halt.click(do.halted, parts.settings, parts.below, **anew)
     parts.box.draw.click(do.draw_box, None, [parts.box.corner, parts.box.hint], **quick)
     gr.on([edge.input for edge in parts.box.edges], boxed, parts.settings, [*below, parts.view], **quick)
     wire(parts.leaving, panel, parts.held, parts.shown)
