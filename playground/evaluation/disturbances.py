@@ -78,7 +78,7 @@ def run(
 
 def name_of(kind: str, card: Card) -> str:
     """The name of a series."""
-    return f"{kind_of(kind).title}, {card.name}"
+    return f"{kind}: {card.name}"
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:

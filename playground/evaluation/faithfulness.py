@@ -142,7 +142,8 @@ def explaining_methods() -> tuple[str, ...]:
 def _numbers(areas: np.ndarray) -> Numbers:
     """Areas by name, and insertion less deletion, mean of both fills: above zero is above random orders."""
     gain = float((areas[len(FILLS) :] - areas[: len(FILLS)]).mean())
-    return {name: float(value) for name, value in zip(KINDS, areas, strict=True)} | {"above_random": gain}
+    found: Numbers = {name: float(value) for name, value in zip(KINDS, areas, strict=True)}
+    return found | {"above_random": gain}
 
 
 def _central(grid: tuple[int, int]) -> np.ndarray:

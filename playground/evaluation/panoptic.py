@@ -65,7 +65,10 @@ class PanopticQuality:
         """The means over the chosen classes, bool [C]; None when none of them was seen."""
         table = self.each()[chosen]
         table = table[~np.isnan(table[:, 0])]
-        return Quality(*(float(value) for value in table.mean(0)), len(table)) if len(table) else None
+        if not len(table):
+            return None
+        pq, sq, rq = (float(value) for value in table.mean(0))
+        return Quality(pq, sq, rq, len(table))
 
 
 def _common(truth: Segmented, answer: Segmented) -> np.ndarray:
