@@ -16,7 +16,7 @@ class Cell:
     note: str = ""
 
     def html(self) -> str:
-        by = "" if self.number is None else f' data-by="{self.number:.6g}"'
+        by = "" if self.number is None else f' data-by="{self.number:.12g}"'
         note = f"<small>{text(self.note)}</small>" if self.note else ""
         return f"<td{by}>{text(self.shown)}{note}</td>"
 
