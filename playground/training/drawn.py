@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from playground.datasets.nouns import Segmented
 from playground.datasets.shapes import NAMES, THINGS, ShapesMaker, ShapesScene
 from playground.evaluation.detection import average_precision, detection_threshold
+from playground.evaluation.panoptic import PanopticQuality
 from playground.models.detr import DETR, confident, panoptic
 from playground.training import recipes
 from playground.training.classify import normalised, to_float
@@ -100,24 +102,14 @@ def segmented(model: DETR, shown: Sequence[ShapesScene], device: str, count: int
 
 
 def panoptic_quality(model: DETR, shown: Sequence[ShapesScene], device: str) -> np.ndarray:
-    """PQ, SQ and RQ of each class, [C, 3] in 0..1, NaN for a class that neither occurs nor is answered.
+    """PQ, SQ and RQ of each class, [C, 3] in 0..1, NaN for a class that neither occurs nor is answered."""
+    quality = PanopticQuality(len(NAMES))
+    for scene, (answer, parts) in zip(shown, segmented(model, shown, device), strict=True):
+        truth = _segments(scene.segments, range(1, len(scene.labels) + 1), scene.labels)
+        quality.add(truth, _segments(answer, [part.id for part in parts], [part.label for part in parts]))
+    return quality.each()
 
-    A segment is found when one of its class covers it with an IoU above 0.5 (Kirillov et al. 2019, equation 1).
-    """
-    overlap, hits, missed, wrong = (np.zeros(len(NAMES)) for _ in range(4))
-    for scene, (answer, segments) in zip(shown, segmented(model, shown, device), strict=True):
-        labels = np.array([part.label for part in segments], int)
-        true = np.arange(1, len(scene.labels) + 1)[:, None, None] == scene.segments
-        given = np.array([part.id for part in segments], int)[:, None, None] == answer
-        both = np.einsum("ahw,bhw->ab", true.astype(np.float32), given.astype(np.float32))
-        union = true.sum((1, 2))[:, None] + given.sum((1, 2))[None] - both
-        same = (both / union) * (scene.labels[:, None] == labels[None])
-        found = same > 0.5  # at most one partner for each
-        np.add.at(overlap, scene.labels[found.any(1)], same.max(1, initial=0)[found.any(1)])
-        np.add.at(hits, scene.labels[found.any(1)], 1)
-        np.add.at(missed, scene.labels[~found.any(1)], 1)
-        np.add.at(wrong, labels[~found.any(0)], 1)
-    with np.errstate(invalid="ignore"):
-        recognised = hits / (hits + missed / 2 + wrong / 2)
-        quality = np.where(hits > 0, overlap / np.maximum(hits, 1), np.where(np.isnan(recognised), np.nan, 0))
-    return np.stack([quality * recognised, quality, recognised], axis=1)
+
+def _segments(ids: np.ndarray, numbers: Sequence[int], labels: Sequence[int] | np.ndarray) -> Segmented:
+    """A map and its segments, none of them a crowd."""
+    return Segmented(ids, np.array(numbers, np.int64), np.array(labels, np.int64), np.zeros(len(labels), bool))
