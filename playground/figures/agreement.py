@@ -24,7 +24,7 @@ def agreement(names: Sequence[str], values: np.ndarray, alt: str) -> go.Figure:
         for row, one in enumerate(names)
     ]
     heat = go.Heatmap(
-        z=np.where(np.isfinite(values), values, None).tolist(),
+        z=[[float(value) if np.isfinite(value) else None for value in row] for row in values],
         colorscale=stops(SIGNED),
         zmin=-1,
         zmax=1,
