@@ -83,6 +83,7 @@ def test_known_failures_are_counted_and_drawn() -> None:
     each = np.array([0.9, 0.1, np.nan, 0.5])
     found = failures("top-1", each, ("cat", "dog", "cow", "<hen>"), [(1, 0, 7, 10), (3, -1, 2, 4)])
     assert found.worst == (("dog", 0.1), ("<hen>", 0.5), ("cat", 0.9))
+    assert found.best == found.worst[::-1]
     assert found.mistakes == (Confusion("dog", "cat", 7, 10), Confusion("<hen>", "nothing", 2, 4))
     text = section(found)
     assert "| dog | cat | 7 of 10 |" in text

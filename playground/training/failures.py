@@ -13,17 +13,18 @@ NOTHING = "nothing"
 FILE = "failures.svg"
 ROW, LEFT, WIDE, RIGHT = 22, 230, 300, 130  # pixels: a row's height, room for names, a full bar, room for numbers
 STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#333}.bar{fill:#b3541e}.ground{fill:#0001}"
+    "text{font:13px system-ui,sans-serif;fill:#333}.title{font-weight:600}.bar{fill:#b3541e}.ground{fill:#0001}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.bar{fill:#e8935b}.ground{fill:#fff2}}"
 )
 
 
 @dataclass(frozen=True)
 class Failures:
-    """`worst` are classes by their measure, 0..1, worst first; `mistakes` the most frequent first."""
+    """`worst` and `best` are classes by their measure, 0..1, each from its end; `mistakes` the most frequent first."""
 
     measure: str
     worst: tuple[tuple[str, float], ...]
+    best: tuple[tuple[str, float], ...]
     mistakes: tuple[Confusion, ...] = ()
 
 
@@ -34,9 +35,10 @@ def failures(
 
     An answered number below 0 is no answer at all.
     """
-    order = [int(i) for i in np.argsort(each, kind="stable") if not np.isnan(each[i])][:MOST]
+    order = [int(i) for i in np.argsort(each, kind="stable") if not np.isnan(each[i])]
+    worst, best = (tuple((classes[i], float(each[i])) for i in part[:MOST]) for part in (order, order[::-1]))
     named = [Confusion(classes[t], classes[a] if a >= 0 else NOTHING, times, of) for t, a, times, of in mistakes[:MOST]]
-    return Failures(measure, tuple((classes[i], float(each[i])) for i in order), tuple(named))
+    return Failures(measure, worst, best, tuple(named))
 
 
 def section(found: Failures) -> str:
@@ -45,8 +47,8 @@ def section(found: Failures) -> str:
     if found.mistakes:
         rows = "\n".join(f"| {one.true} | {one.answered} | {one.times} of {one.of} |" for one in found.mistakes)
         lines.append(f"| shown | answered | how often |\n|---|---|---|\n{rows}")
-    worst = ", ".join(f"{name} {100 * value:.0f}" for name, value in found.worst)
-    lines.append(f"Worst classes ({found.measure}, %): {worst}.")
+    worst, best = (", ".join(f"{name} {100 * value:.0f}" for name, value in part) for part in (found.worst, found.best))
+    lines.append(f"Worst classes ({found.measure}, %): {worst}. Best: {best}.")
     return "\n\n".join(lines)
 
 
@@ -60,7 +62,7 @@ def chart(found: Failures) -> str:
     top = 0
     for title, bars in parts:
         top += ROW
-        drawn.append(f'<text x="0" y="{top - 4}" font-weight="600">{escape(title)}</text>')
+        drawn.append(f'<text x="0" y="{top - 4}" class="title">{escape(title)}</text>')
         for label, share, said in bars:
             drawn.append(
                 f'<text x="{LEFT - 8}" y="{top + 15}" text-anchor="end">{escape(label[:38])}</text>'
