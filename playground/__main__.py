@@ -13,9 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or 2 after one sentence on stderr when the input was bad."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["train"]:  # training has many options of its own and is loaded on demand
-        from playground.training import command
-
-        return command.main(arguments[1:])
+        return _train(arguments[1:])
     options = _parser(arguments).parse_args(arguments)
     try:
         return options.run(options)
@@ -55,6 +53,17 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     commands.add_parser("train", help="train a recipe and measure it: `train --help` tells more")
     return parser
+
+
+def _train(arguments: Sequence[str]) -> int:
+    try:
+        from playground.training import command
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == "scipy":
+            print("Training needs SciPy, which is not installed: pip install scipy.", file=sys.stderr)
+            return 2
+        raise
+    return command.main(arguments)
 
 
 def _models(options: argparse.Namespace) -> int:

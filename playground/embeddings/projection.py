@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
 
 from playground import checks
 from playground.embeddings.values import checked, checked_sets, split
@@ -77,9 +76,8 @@ def colours(projection: Projection, low: float = 2.0, high: float = 98.0) -> tup
 
 def _largest(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the `count` largest eigenvalues and their vectors [n, count] of a symmetric matrix, largest first."""
-    size = len(matrix)
-    values, vectors = eigh(matrix, subset_by_index=(size - count, size - 1))
-    return values[::-1], vectors[:, ::-1]
+    values, vectors = np.linalg.eigh(matrix)  # smallest first
+    return values[: -count - 1 : -1], vectors[:, : -count - 1 : -1]
 
 
 def _signed(basis: np.ndarray) -> np.ndarray:
