@@ -12,6 +12,7 @@ from playground.comparison.rows import Row
 from playground.comparison.run import compare
 from playground.components import sentences
 from playground.disturb import kind_of
+from playground.explanations import method_of
 from playground.figures.overlay import nothing
 from playground.figures.theme import percent
 from playground.image import Picture
@@ -60,14 +61,15 @@ class Handlers:
                 yield from self._maps(shown, replace(held, place=wish.place), wish)
 
     def pair(self, picture: Picture | None, *settings: Any) -> Updates:
-        """Show where two other models part; their maps are made of the kept traces."""
+        """Show where two other models part; their maps too, where the kept traces are enough to make them."""
         held: Held | None = settings[0]
         if picture is None or held is None or not held.whole or held.place is None:
             return {}
         with sentences():
             wish = wished(settings[1:])
             shown = touching.touched(picture, held.asked.touch)
-            return self._parted(shown, held, wish, placing.look(shown, held, held.place))
+            kept = method_of(held.place.method).needs in ("trace", "head")
+            return self._parted(shown, held, wish, placing.look(shown, held, held.place) if kept else None)
 
     def pick(self, event: gr.EventData) -> Updates:
         """Take a click, or a box that was dragged, on any of the pictures as the place to ask about."""
@@ -254,8 +256,8 @@ class Handlers:
             **self._waits(False),
         }
 
-    def _parted(self, shown: Picture, held: Held, wish: Wish, made: Sequence[PlaceMap]) -> Updates:
-        """Show where the two chosen models part, and how alike all maps are."""
+    def _parted(self, shown: Picture, held: Held, wish: Wish, made: Sequence[PlaceMap] | None) -> Updates:
+        """Show where the two chosen models part, and where there are maps how alike these are."""
         parts = self.parts.parting
         offered = [(held.rows[name].title, name) for name in held.asked.names if name in held.rows]
         chosen = dict(zip((parts.first, parts.second), wish.pair, strict=True))
@@ -263,8 +265,8 @@ class Handlers:
             **{field: gr.update(choices=offered, value=name or None) for field, name in chosen.items()},
             parts.said: parting.said(held, wish.pair),
             parts.boxes: parting.boxes(shown, held, wish.pair) or nothing(),
-            parts.apart: parting.maps_apart(shown, made, wish.pair),
-            parts.ranks: parting.ranks(made) or nothing(),
+            parts.apart: parting.maps_apart(shown, made or (), wish.pair),
+            **({} if made is None else {parts.ranks: parting.ranks(made) or nothing()}),
         }
 
     def _touched(self, shown: Picture, touch: Touch) -> Updates:

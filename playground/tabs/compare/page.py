@@ -66,7 +66,6 @@ def build(panel: Panel) -> None:
     also = partial(gr.on, [field.change for field in fields])
     asked = panel.when_open(ask, parts.settings, parts.outputs, parts.cards, [also])
     measured = picking.measure.click(measure, inputs, parts.outputs, **slow)
-    picking.stop.click(do.stopped, None, parts.outputs, cancels=[*asked, measured], **quick)
     picking.models.key_up(search, picking.models, picking.models, **quick)
 
     touch = [touching.frame, touching.about, touching.problem, touching.cells, touching.strength, parts.curves]
@@ -76,7 +75,8 @@ def build(panel: Panel) -> None:
 
     placing.frames.pick(pick, None, [*placing.numbers, placing.shape], **quick)
     placing.shape.change(do.shape, placing.shape, list(placing.numbers[2:]), **quick)
-    gr.on([field.change for field in placing.inputs], look, inputs, parts.outputs, **slow)
+    looked = gr.on([field.change for field in placing.inputs], look, inputs, parts.outputs, **slow)
+    picking.stop.click(do.stopped, None, parts.outputs, cancels=[*asked, measured, looked], **quick)
     gr.on([parting.first.input, parting.second.input], pair, inputs, parts.outputs, **slow)
 
     going = [parting.pictures, parting.go, parting.halt]
