@@ -132,7 +132,7 @@ class _Watch:
         self.open: list[str] = [""]
         self.counter = Counter(size, self._spent, self._attended, self._spread)
         for path, module in self.modules.items():
-            module.forward = self._noted(path, module.forward)  # type: ignore[method-assign]
+            module.forward = self._noted(path, module.forward)
 
     def _noted(self, path: str, forward: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:

@@ -46,7 +46,12 @@ def stages(rows: Sequence[Row], names: tuple[str, str], alt: str) -> go.Figure:
     """
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
-    x, y, said, sizes, colours, rims = [], [], [], [], [], []
+    x: list[float] = []
+    y: list[float] = []
+    said: list[str] = []
+    sizes: list[float] = []
+    colours: list[str] = []
+    rims: list[str] = []
     for place, row in enumerate(rows):
         top = place * (ROW + GAP)
         colour = COLOURS[row.group]
