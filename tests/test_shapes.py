@@ -115,6 +115,14 @@ def test_what_cannot_be_drawn_is_refused(things: tuple[int, int], size: int) -> 
         ShapesMaker(things).compose(np.random.default_rng(0), size)
 
 
+def test_plain_things_have_one_colour() -> None:
+    scene = ShapesMaker((3, 3), plain=True).compose(np.random.default_rng(2), 96)
+    for mask in scene.masks()[scene.is_thing]:
+        inner = mask[1:-1, 1:-1] & mask[2:, 1:-1] & mask[:-2, 1:-1] & mask[1:-1, 2:] & mask[1:-1, :-2]
+        _, counts = np.unique(scene.image[1:-1, 1:-1][inner], axis=0, return_counts=True)
+        assert counts.max() > 0.85 * counts.sum()  # but for edges where another thing lies over it
+
+
 def test_an_empty_scene_is_stuff_alone() -> None:
     scene = ShapesMaker((0, 0)).compose(np.random.default_rng(0), 64)
     assert not scene.is_thing.any() and len(scene.labels) >= 1

@@ -43,11 +43,13 @@ class ShapesScene:
 
 
 class ShapesMaker:
-    """Draws scenes; equal generators give equal scenes. `things` bounds how many things a scene gets."""
+    """Draws scenes; equal generators give equal scenes. `things` bounds how many things a scene gets; `plain` things
+    have one colour, which is easier to learn from."""
 
     names = NAMES
 
-    def __init__(self, things: tuple[int, int] = (1, MOST_THINGS), seed: int = 0) -> None:
+    def __init__(self, things: tuple[int, int] = (1, MOST_THINGS), plain: bool = False, seed: int = 0) -> None:
+        self.plain = plain
         least = whole(things[0], "The least number of things", 0, 20)
         self.things = least, whole(things[1], "The largest number of things", least, 20)
         rng = np.random.default_rng(seed)
@@ -65,7 +67,7 @@ class ShapesMaker:
         areas = [0]  # of each thing when nothing hid it yet; number 0 is no thing
         for _ in range(int(rng.integers(self.things[0], self.things[1] + 1))):
             label = int(rng.integers(len(THINGS)))
-            if area := _put(rng, canvas, things, label, areas):
+            if area := _put(rng, canvas, things, label, areas, self.plain):
                 labels.append(label)
                 areas.append(area)
         return _scene(canvas, ground, things, labels)
@@ -119,7 +121,9 @@ def distance(label: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return ((along - inner) * normal[0] + across * normal[1]).astype(np.float32)
 
 
-def _put(rng: np.random.Generator, canvas: np.ndarray, things: np.ndarray, label: int, areas: list[int]) -> int:
+def _put(
+    rng: np.random.Generator, canvas: np.ndarray, things: np.ndarray, label: int, areas: list[int], plain: bool
+) -> int:
     """Draw a thing where it leaves enough of the others to be seen; its area, or 0 when no such place was found."""
     size = len(things)
     colour = rng.uniform(20, 240, 3).astype(np.float32)
@@ -140,7 +144,7 @@ def _put(rng: np.random.Generator, canvas: np.ndarray, things: np.ndarray, label
         if within.sum() < 12 or _hides_too_much(things, things[patch][within], areas):
             continue
         share = np.clip(0.5 - outside * radius, 0, 1)[..., None]  # of each pixel that the thing covers
-        canvas[patch] += share * (_painted(rng, colour, x, y) - canvas[patch])
+        canvas[patch] += share * ((colour if plain else _painted(rng, colour, x, y)) - canvas[patch])
         things[patch][within] = len(areas)
         return int(within.sum())
     return 0

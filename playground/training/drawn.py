@@ -33,7 +33,7 @@ class ShapesSession(Session):
         assert isinstance(recipe, ShapesRecipe)
 
         task = PanopticDetection(
-            ShapesMaker((1, recipe.things)),
+            maker(recipe),
             scenes(recipe, "watched", WATCHED),
             lambda size: recipes.build(recipe, size, recipe.groups),
             recipe.groups,
@@ -70,17 +70,23 @@ class ShapesSession(Session):
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         assert isinstance(recipe, ShapesRecipe)
+        kind = "plain things" if recipe.plain else "things"
         return {
-            "data": f"scenes drawn by playground.datasets.shapes while training, 1 to {recipe.things} things each",
+            "data": f"scenes drawn by playground.datasets.shapes while training, 1 to {recipe.things} {kind} each",
             "most things": recipe.things,
             "measured on": f"{MEASURED:,} scenes of {recipe.size} px from seed {SEEDS['measured']}, never trained on",
         }
 
 
+def maker(recipe: ShapesRecipe) -> ShapesMaker:
+    """What draws the recipe's scenes."""
+    return ShapesMaker((1, recipe.things), recipe.plain)
+
+
 def scenes(recipe: ShapesRecipe, use: str, count: int) -> list[ShapesScene]:
     """A fixed set of scenes for one use, "watched", "held out" or "measured", always the same."""
-    maker, rng = ShapesMaker((1, recipe.things)), np.random.default_rng(SEEDS[use])
-    return [maker.compose(rng, recipe.size) for _ in range(count)]
+    draw, rng = maker(recipe), np.random.default_rng(SEEDS[use])
+    return [draw.compose(rng, recipe.size) for _ in range(count)]
 
 
 @torch.inference_mode()

@@ -112,13 +112,14 @@ class ShapesRecipe(Recipe):
     """A panoptic detector of the drawn world (`datasets.shapes`), from nothing and without data.
 
     `groups` of queries while training, each step drawing the masks of `masks` queries; scenes have up to `things`
-    things.
+    things, of one colour each when they are `plain`.
     """
 
     task: ClassVar[Task] = "panoptic"
     groups: int = 3
     masks: int = 8
     things: int = 5
+    plain: bool = False
 
     @property
     def labels(self) -> str | tuple[str, ...]:

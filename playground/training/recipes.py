@@ -218,7 +218,7 @@ class ShapesPanoptic(ShapesRecipe):
 
 @dataclass(frozen=True)
 class ShapesTiny(ShapesRecipe):
-    """A first training of one's own: DETR with masks on drawn scenes of 64 px with up to three things, 2 + 2 layers.
+    """A first training of one's own: DETR with masks on drawn scenes of 64 px, up to three plain things, 2 + 2 layers.
 
     From nothing, in five minutes on two cores; nothing to download.
     """
@@ -234,6 +234,7 @@ class ShapesTiny(ShapesRecipe):
     weight_decay: float = 1e-3
     channels_last: bool = True
     things: int = 3
+    plain: bool = True
     paper: str = "https://arxiv.org/abs/2005.12872"
 
 

@@ -30,7 +30,7 @@ class Bench:
     photos_seen: int
 
     def at(self, size: int, classes: int | None = None) -> "Bench":
-        """The same photos brought down to `size` pixels, which must divide 64; of the first `classes` alone if given."""
+        """The same photos brought down to `size` pixels, which divides 64; of the first `classes` alone if given."""
         train, validation = (first(photos, classes) for photos in (self.train, self.validation))
         return replace(self, train=smaller(train, size), validation=smaller(validation, size))
 
