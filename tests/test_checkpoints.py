@@ -18,10 +18,8 @@ from playground.training.failures import chart, failures, section
 
 PHOTOS, SCENES, DRAWN = 400, 250, 60
 ERRORS = 4  # standard errors that a sample may differ by: one honest claim in 16,000 falls outside
-BUNDLED = {
-    task: [card for card in catalogue.bundled() if card.task == task] for task in ("classification", "detection")
-}
-SHAPES = [card for card in catalogue.bundled() if card.task == "panoptic"]
+TASKS = ("classification", "detection", "panoptic")
+BUNDLED = {task: [card for card in catalogue.bundled() if card.task == task] for task in TASKS}
 
 
 def claim(card: Card, name: str) -> float:
