@@ -90,11 +90,13 @@ class Study:
         try:
             values = json.loads(text)
             axes = {name: Axis(**axis) for name, axis in values.pop("axes").items()}
+            if axes.keys() != {"x", "y"}:
+                raise StudyError("A study has the axes x and y and no others.")
             series = tuple(
                 Series(one["name"], tuple(Point(**point) for point in one["points"])) for one in values.pop("series")
             )
             seeds = tuple(values.pop("seeds"))
-            return Study(**values, **axes, series=series, seeds=seeds)
+            return Study(**values, x=axes["x"], y=axes["y"], series=series, seeds=seeds)
         except StudyError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
