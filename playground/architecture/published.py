@@ -7,6 +7,7 @@ were published. Where it is not, or where two definitions differ, the row says w
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from playground.architecture.costs import Costs, count
 from playground.architecture.kinds import walk
@@ -152,7 +153,7 @@ def _work(text: str, why: str, size: tuple[int, int] | None = None) -> Claim:
     return Claim("macs", text, SPEED, size, why)
 
 
-def _card(name: str, family: str, architecture: str, preprocess: Preprocess | None = None, **options: object) -> Card:
+def _card(name: str, family: str, architecture: str, preprocess: Preprocess | None = None, **options: Any) -> Card:
     return Card(
         name=re.sub("[ /]", "-", name), title=name, family=family, task="classification", architecture=architecture,  # type: ignore[arg-type]
         labels="imagenet-1k", source="local", license="none", options=options, preprocess=preprocess,
@@ -165,7 +166,7 @@ def _vit(name: str, model: str, layers: int, width: int, mlp: int, heads: int, *
     return Entry(name, _card(name, "vit", model, num_classes=1000), shape, claims, results)
 
 
-def _coat(size: int, layout: str, *claims: Claim, results: tuple[str, ...] = (), **options: object) -> Entry:
+def _coat(size: int, layout: str, *claims: Claim, results: tuple[str, ...] = (), **options: Any) -> Entry:
     name = f"CoAtNet-{size}"
     card = _card(name, "coatnet", "coatnet_0_224" if options else f"coatnet_{size}_224", **options)
     said = tuple((text, SPEED) for text in results)

@@ -166,7 +166,7 @@ def _found_at(boxes: Sequence[Box], where: XYXY) -> Box:
 def _mean(made: list[Map]) -> Map:
     if len(made) == 1:
         return made[0]
-    values = np.mean([m.values for m in made], axis=0, dtype=np.float64).astype(np.float32)
+    values = np.stack([m.values for m in made]).mean(0, dtype=np.float64).astype(np.float32)
     apart = tuple((name, float(np.mean([m.apart[i][1] for m in made]))) for i, (name, _) in enumerate(made[0].apart))
     notes = (*made[0].notes, f"The mean over {len(made)} cells of the box.")
     return replace(made[0], values=values, apart=apart, notes=notes)

@@ -51,8 +51,8 @@ def norms(levels: Sequence[Level], words: tuple[str, str, str, str], alt: str) -
     found = [(place, said, norm) for place, level in enumerate(levels) for said, norm in level.outliers]
     lines.append(
         go.Scatter(
-            x=[place for place, _, _ in found] or [None],
-            y=[norm for _, _, norm in found] or [None],
+            x=[place for place, _, _ in found] if found else [None],
+            y=[norm for _, _, norm in found] if found else [None],
             mode="markers",
             marker={"color": MARK, "size": 9, "line": {"color": "#FFFFFF", "width": 1}},
             name=words[2],

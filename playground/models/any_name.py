@@ -169,8 +169,9 @@ def _config(path: Path, repo: str) -> dict[str, Any]:
 def _labels(found: Mapping[str, Any], classes: int) -> str | tuple[str, ...]:
     """Return the repository's own labels, or the name of the edition of ImageNet that they are."""
     names, said = found.get("label_names"), found.get("label_descriptions")
-    own = isinstance(names, list) and len(names) == classes and all(isinstance(x, str) and x for x in names)
-    if not own or (classes in IMAGENET_EDITIONS and WORDNET.fullmatch(names[0])):
+    if not isinstance(names, list) or len(names) != classes or not all(isinstance(x, str) and x for x in names):
+        return IMAGENET_EDITIONS.get(classes, "none")
+    if classes in IMAGENET_EDITIONS and WORDNET.fullmatch(names[0]):
         return IMAGENET_EDITIONS.get(classes, "none")
     described = said if isinstance(said, dict) else {}
     return tuple(str(described.get(name) or name).split(",")[0] for name in names)

@@ -25,7 +25,8 @@ class WrittenOut(TorchFunctionMode):
         known = {"attn_mask", "scale", "dropout_p"}
         plain = func is F.scaled_dot_product_attention and len(args) == 3 and kwargs.keys() <= known
         if plain and not kwargs.get("dropout_p"):
-            return _attention(*args, kwargs.get("attn_mask"), kwargs.get("scale"))
+            q, k, v = args
+            return _attention(q, k, v, kwargs.get("attn_mask"), kwargs.get("scale"))
         return func(*args, **kwargs)
 
 

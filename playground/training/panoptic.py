@@ -92,7 +92,8 @@ class PanopticDetection:
         pictures, queries, objects = pictures[chosen], queries[chosen], objects[chosen]
         drawn = model.chosen_mask_logits(out, pictures, queries).float()  # [n, rows, cols]
         wanted = (segments[pictures] == objects[:, None, None] + 1).float()  # [n, S, S]
-        return mask_loss(drawn, F.adaptive_avg_pool2d(wanted, drawn.shape[-2:]))
+        rows, cols = drawn.shape[-2:]
+        return mask_loss(drawn, F.adaptive_avg_pool2d(wanted, (rows, cols)))
 
     @torch.inference_mode()
     def score(self, model: nn.Module, size: int) -> dict[str, float]:

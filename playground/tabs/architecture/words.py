@@ -65,7 +65,7 @@ def mixes(attention: Sequence[Mixing]) -> str:
     """Say over what a block or stage attends, each way once."""
     said = []
     for mixing in attention:
-        key = mixing.spread or "none"
+        key: str = mixing.spread or "none"
         if key == "everywhere" and mixing.groups > 1:
             key = "sparse"
         said.append(

@@ -276,15 +276,16 @@ class Handlers:
 
     def _cornered(self, given: Given, x: Any, y: Any) -> Updates:
         """Take a click as a corner of the box: the cell under it, and at the second click all between the two."""
-        assert given.shown is not None
-        cell = boxing.cell_under(given.shown.made, x, y)
+        shown = given.shown
+        assert shown is not None
+        cell = boxing.cell_under(shown.made, x, y)
         if cell is None:
             return {}
         first = boxing.whole(given.edges) if given.corner == 2 else None
         edges = boxing.around(cell, first) if first else cell
         corner = 2 if given.corner == 1 else 0
         given = replace(given, edges=edges, corner=corner)
-        drawn = {self.parts.view: drawing.map_over(given.held, given.shown, given.share, edges)}
+        drawn = {self.parts.view: drawing.map_over(given.held, shown, given.share, edges)}
         return {**drawn, **self._below(given), **self._box(edges, corner)}
 
     def _box(self, edges: tuple[Any, ...], corner: int = 0) -> Updates:

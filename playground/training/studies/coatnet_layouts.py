@@ -22,7 +22,7 @@ RELATIVE = "ViT with relative attention"
 def build(name: str, classes: int) -> nn.Module:
     """Four stages on grids of 16, 8, 4 and 2 cells a side, or a ViT with relative positions on patches of 8 px."""
     if name == RELATIVE:
-        options = {"img_size": SIZE, "patch_size": 8, "embed_dim": 96, "depth": 5, "num_heads": 4}
+        options: dict[str, Any] = {"img_size": SIZE, "patch_size": 8, "embed_dim": 96, "depth": 5, "num_heads": 4}
         return timm.create_model("vit_relpos_small_patch16_224", num_classes=classes, **options)
     options = {"embed_dim": (32, 64, 96, 128), "depths": (1, 1, 2, 1), "stem_width": (16, 24), "conv_act_layer": "silu"}
     return timm.create_model(

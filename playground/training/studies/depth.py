@@ -34,7 +34,8 @@ def attention_maps(model: nn.Module, photos: Photos) -> Tensor:
     pixels = normalised(to_float(photos.images), SIZE)
     with record() as calls:
         model(pixels)
-    return torch.stack([(call.q @ call.k.mT * call.scale).softmax(-1) for call in calls])
+    seen = [(call.q, call.k, call.scale) for call in calls]
+    return torch.stack([(q @ k.mT * scale).softmax(-1) for q, k, scale in seen if q is not None and k is not None])
 
 
 def similarity(maps: Tensor) -> Tensor:

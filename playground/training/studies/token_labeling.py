@@ -26,7 +26,7 @@ ALONE, DENSE = "labels alone", "with dense targets"
 class PatchHeaded(nn.Module):
     """A ViT whose patches answer too while it learns: [B, N, classes + 1] beside [B, classes]; "nothing" comes last."""
 
-    def __init__(self, body: nn.Module, classes: int) -> None:
+    def __init__(self, body: Any, classes: int) -> None:
         super().__init__()
         self.body = body
         self.patch_head = nn.Linear(body.num_features, classes + 1)
