@@ -86,7 +86,8 @@ def ranks(made: Sequence[PlaceMap]) -> Figure | None:
     values = np.full((len(there), len(there)), np.nan)
     for row, one in enumerate(there):
         for col, two in enumerate(there):
-            values[row, col] = 1.0 if row == col else _correlation(one.made, two.made)
+            if row != col:  # a map and itself say nothing
+                values[row, col] = _correlation(one.made, two.made)
     pairs = [
         f"{one.title} and {two.title} {values[row, col]:.2f}"
         for row, one in enumerate(there)
