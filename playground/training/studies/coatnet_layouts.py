@@ -70,7 +70,7 @@ LAYOUTS = Plan(
     question="Which layout fits the photos it learns from, and which answers best on others?",
     x=Axis("loss on training photos", "nats"),
     y=Axis("top-1 on the validation part", "%"),
-    photos=4_000,
+    photos=2_000,
     jobs=tuple(Job(name, name, partial(run, name=name)) for name in (*STAGES, RELATIVE)),
     finding=finding,
     facts=facts,

@@ -79,7 +79,7 @@ DEPTH = Plan(
     question="How similar are the attention maps of two layers, by their distance, in networks of growing depth?",
     x=Axis("distance between two layers", "layers"),
     y=Axis("cosine similarity of their attention", ""),
-    photos=4_000,
+    photos=2_000,
     jobs=tuple(Job(f"{depth} layers", f"{depth} layers", partial(run, depth=depth)) for depth in DEPTHS),
     finding=finding,
     facts=facts,
