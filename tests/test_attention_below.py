@@ -341,5 +341,5 @@ def test_a_box_is_drawn_with_two_clicks_or_typed(parts: Parts) -> None:
     assert second[parts.view].data[-1].name == "Your box"
     typed = page.boxed(*sent(parts, found, before, look="trust", box=(0, 10, 0, 5, 40)))
     assert "The box is empty" in typed[parts.more]
-    half = page.boxed(*sent(parts, found, before, look="trust", box=(0, 10, None, 50, 40)))
-    assert "box" not in half[parts.more]
+    for none in ((10, None, 50, 40), (0, 0, 0, 0)):  # a browser may send empty fields as 0
+        assert "box" not in page.boxed(*sent(parts, found, before, look="trust", box=(0, *none)))[parts.more]

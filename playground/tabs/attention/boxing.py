@@ -26,8 +26,8 @@ def around(one: XYXY, other: XYXY) -> XYXY:
 
 
 def whole(edges: tuple[Any, ...]) -> XYXY | None:
-    """Return left, top, right, bottom as a box, or None while one of them is missing."""
-    if len(edges) != 4 or not _finite(*edges):
+    """Return left, top, right, bottom as a box, or None while one of them is missing; empty fields may come as 0."""
+    if len(edges) != 4 or not _finite(*edges) or not any(edges):
         return None
     left, top, right, bottom = (float(edge) for edge in edges)
     return left, top, right, bottom
