@@ -4,15 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from playground.checks import whole
 from playground.evaluation import study as studies_kept
 from playground.training import studies
 from playground.training.loop import TrainingError
 from playground.training.session import say
 from playground.training.studies import plan as planned
-from playground.training.studies.bench import bench
+from playground.training.studies.bench import bench, use_threads
 
 
 def add(commands: Any) -> None:
@@ -39,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if options.minutes is not None and not 0 < options.minutes < 100_000:
         raise ValueError("--minutes must be above 0.")
     if options.threads is not None:
-        torch.set_num_threads(whole(options.threads, "--threads", 1, 1024))
+        use_threads(whole(options.threads, "--threads", 1, 1024))
     photos = plan.photos if options.photos is None else whole(options.photos, "--photos", 32, 10**9)
     ready = bench(options.data, options.cache, photos)
     command = f"python -m playground study {plan.name} --data FOLDER --photos {photos} --seeds {options.seeds}"

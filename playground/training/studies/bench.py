@@ -35,6 +35,11 @@ class Bench:
         return replace(self, train=smaller(train, size), validation=smaller(validation, size))
 
 
+def use_threads(count: int) -> None:
+    """Let torch use this many processor threads."""
+    torch.set_num_threads(count)
+
+
 def bench(folder: Path, cache: Path, photos_seen: int) -> Bench:
     """Read the photos. Raises DataError for a folder of another layout."""
     train, validation = (everyday.load(folder, split, cache) for split in ("train", "val"))
