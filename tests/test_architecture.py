@@ -37,7 +37,7 @@ MAY_IMPORT = {  # room: the rooms it may import
     "evaluation": {
         *("checks", "datasets", "disturb", "explanations", "image", "inference", "maps", "models", "trace"),
     },
-    "training": {"checks", "datasets", "evaluation", "image", "models", "trace"},
+    "training": {"checks", "datasets", "evaluation", "image", "models", "record", "trace"},
     "comparison": {
         *("architecture", "checks", "disturb", "explanations", "image", "inference", "maps", "models", "trace"),
     },
