@@ -50,9 +50,9 @@ WEAKNESSES = {
         "Pictures are squashed to a square of 128 px."
     ),
     "panoptic": (
-        "It knows drawn shapes and nothing else: a photo is answered with shapes and stuff all the same, mostly with "
-        "little confidence. Scenes with more things than in training, and things much smaller or larger, are answered "
-        "badly. Pictures are squashed to a small square."
+        "It knows drawn shapes and nothing else: a photo is answered with shapes and stuff all the same. It was never "
+        "shown more things at once, or smaller and larger ones, than its scenes have. Pictures are squashed to a small "
+        "square. Where two queries answer one thing, it is drawn in two parts."
     ),
 }
 
