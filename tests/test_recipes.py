@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from drawn import EIGHTY, NAMES, drawn_photos, write_everyday
+from PIL import Image
 from torch import Tensor
 
 from playground.datasets.scenes import SceneMaker
@@ -217,3 +218,27 @@ def test_the_command_trains_measures_and_writes(
         told = capsys.readouterr().err.strip()
         assert sentence in told
         assert "\n" not in told
+
+
+def test_a_folder_of_ones_own_photos_trains_a_model_of_its_classes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, colour in (("red", (200, 30, 30)), ("green", (30, 200, 30))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(40):
+            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (70, 90, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.jpg")
+    given = ["--data", str(tmp_path / "photos"), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    assert command.main(["everyday-vit", "--minutes", "0.2", *given]) == 0
+    card = Card.from_json((tmp_path / "out" / "own-vit" / "card.json").read_text())
+    assert (card.labels, card.options["num_classes"], card.license) == (("green", "red"), 2, "none")
+    assert "origin" not in card.training
+    assert {metric.name: metric.value for metric in card.metrics}["top-1"] > 50
+
+
+def test_too_few_photos_are_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos" / "red").mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (64, 64), (200, 30, 30)).save(tmp_path / "photos" / "red" / f"{number}.png")
+    given = ["--data", str(tmp_path / "photos"), "--cache", str(tmp_path / "cache")]
+    assert command.main(["everyday-vit", *given]) == 2
+    assert "at least 50 are needed" in capsys.readouterr().err

@@ -61,11 +61,14 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def unsure_threshold(confidence: np.ndarray, right: np.ndarray, precision: float) -> float:
-    """The least confidence from which on the answers given are right at `precision`; 1.0 when none is high enough.
+    """The least confidence from which on the answers given are right at `precision`; 1.0 when none is high enough, 0.0
+    when all answers together are.
 
     confidence [N] in 0..1, right [N] bool.
     """
     order = np.argsort(-confidence, kind="stable")
     so_far = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     good = np.flatnonzero(so_far >= precision)
-    return float(confidence[order[good[-1]]]) if len(good) else 1.0
+    if not len(good):
+        return 1.0
+    return 0.0 if good[-1] == len(order) - 1 else float(confidence[order[good[-1]]])

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from playground.datasets import everyday
-from playground.datasets.everyday import Photos
+from playground.datasets import everyday, opening
+from playground.datasets.everyday import DataError, Photos
 from playground.datasets.scenes import Scene, SceneMaker
 from playground.training import recipes
 from playground.training.classify import Classification
@@ -21,10 +21,13 @@ from playground.training.session import Outcome, Session, say
 from playground.training.teacher import kept_answers
 
 VALIDATION_SCENES, HELD_OUT_SCENES = 1500, 500
+FEWEST = 50  # photos of one's own
+OWN_HELD_OUT = 0.1  # share of one's own photos kept for calibration
+OWN_VALIDATION = 0.15  # share of one's own photos kept for measuring, where there is no val folder
 
 
 class PhotoSession(Session):
-    """Everyday's photos, read once."""
+    """Everyday's photos, or for classifiers a folder of one's own with one folder for each class; read once."""
 
     needs = " --data FOLDER"
 
@@ -33,8 +36,26 @@ class PhotoSession(Session):
         if options.data is None:
             raise ValueError("This recipe learns from photos; give --data a folder with them.")
         self.folder = options.data
-        self.photos = everyday.load(self.folder, "train", self.cache)
-        self.trained_on, self.held_out = everyday.split_held_out(self.photos, recipes.COMMON_HELD_OUT, 0)
+        self.own = not everyday.is_everyday(self.folder)
+        self.photos = opening.load(self.folder, "train", self.cache)
+        if self.own and not (self.folder / "val").is_dir():
+            rest, kept = everyday.split_held_out(self.photos, OWN_VALIDATION, 1)
+            self.validation: Photos | None = self.photos.take(kept)
+            self.photos = self.photos.take(rest)
+        else:
+            self.validation = None
+        if len(self.photos) < FEWEST:
+            raise DataError(f"The data folder has {len(self.photos)} photos to train on; at least {FEWEST} are needed.")
+        share = OWN_HELD_OUT if self.own else recipes.COMMON_HELD_OUT
+        self.trained_on, self.held_out = everyday.split_held_out(self.photos, share, 0)
+
+    def run(self, recipe: Recipe, minutes: float | None, resume: bool, measure: bool) -> None:
+        """Train and measure as every session does; on one's own photos the recipe is made to fit their classes."""
+        if self.own:
+            if not isinstance(recipe, ClassifierRecipe):
+                raise ValueError("Photos of your own train a classifier; choose everyday-vit, -coatnet or -axial.")
+            recipe = recipe.own(self.photos.classes)
+        super().run(recipe, minutes, resume, measure)
 
     def learn(self, recipe: Recipe, minutes: float | None, resume: bool) -> Outcome:
         """Train the recipe to the end of its time."""
@@ -90,7 +111,7 @@ class PhotoSession(Session):
 
     def measure(self, recipe: Recipe, model: nn.Module, facts: dict[str, Any]) -> None:
         """Measure on the validation part; write the card when the recipe is bundled."""
-        validation = everyday.load(self.folder, "val", self.cache)
+        validation = self.validation or opening.load(self.folder, "val", self.cache)
         temperature = 1.0
         if isinstance(recipe, DetectorRecipe):
             held = self.scenes(recipe, self.photos, self.held_out, HELD_OUT_SCENES, seed=2)
@@ -111,10 +132,10 @@ class PhotoSession(Session):
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         """Which photos, and what the network leant on."""
         pictures = "scenes composed of photos from" if isinstance(recipe, DetectorRecipe) else "photos from"
-        facts = {
-            "data": f"{pictures} Everyday, {len(self.trained_on):,} in training, {len(self.held_out):,} held out",
-            "origin": "Tiny-ImageNet-200, 123 of its classes folded into 80",
-        }
+        source = "a folder of one's own" if self.own else "Everyday"
+        facts = {"data": f"{pictures} {source}, {len(self.trained_on):,} in training, {len(self.held_out):,} held out"}
+        if not self.own:
+            facts["origin"] = "Tiny-ImageNet-200, 123 of its classes folded into 80"
         if isinstance(recipe, ClassifierRecipe) and recipe.teacher:
             facts["teacher"] = f"{recipe.teacher}, its answers weighing {recipe.trust:g} in the targets"
         if isinstance(recipe, DetectorRecipe):

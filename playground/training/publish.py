@@ -38,6 +38,7 @@ PHOTO_NOTE = (
     "Weights: Apache-2.0. Trained on a selection of Tiny-ImageNet-200, whose photos come under ImageNet's terms "
     "(non-commercial research and education); no photo is part of this repository."
 )
+OWN_NOTE = "Weights: yours. Trained on photos of your own; their terms are yours to keep."
 WEAKNESSES = {
     "classification": (
         "It knows 80 classes and always names one of them: a cheetah becomes the nearest class it knows. "
@@ -136,8 +137,9 @@ def publish(
             f"The weights take {size / 1e6:.1f} MB; a bundled file must stay under {LIMIT / 1e6:.0f} MB."
         )
     drawn = isinstance(recipe, ShapesRecipe)
+    own = isinstance(recipe, ClassifierRecipe) and bool(recipe.classes)
     rule: Literal["crop", "squash"] = "crop" if recipe.task == "classification" else "squash"
-    dataset = DATASETS[recipe.task]
+    dataset = "photos of your own, kept from training" if own else DATASETS[recipe.task]
     card = Card(
         name=recipe.name,
         title=recipe.title,
@@ -146,12 +148,12 @@ def publish(
         architecture=recipe.architecture,
         labels=recipe.labels,
         source="bundled",
-        license="apache-2.0",
+        license="none" if own else "apache-2.0",
         options=dict(recipe.options),
         preprocess=Preprocess(rule, (recipe.size, recipe.size), 1.0, "bicubic"),
         sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
         size_bytes=size,
-        license_note=DRAWN_NOTE if drawn else PHOTO_NOTE,
+        license_note=DRAWN_NOTE if drawn else OWN_NOTE if own else PHOTO_NOTE,
         parameters=sum(p.numel() for p in build(recipe, recipe.size).parameters()),
         metrics=tuple(Metric(name, round(value, 2), "%", dataset, SOURCE) for name, value in metrics.items()),
         temperature=temperature,
@@ -162,7 +164,7 @@ def publish(
     )
     write_text(folder / "card.json", card.to_json())
     write_text(folder / FILE, chart(wrong))
-    write_text(folder / "README.md", readme(card, wrong, recipe.__doc__ or ""))
+    write_text(folder / "README.md", readme(card, wrong, recipe.how))
     return card
 
 

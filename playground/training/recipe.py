@@ -32,6 +32,11 @@ class Recipe:
     bundled: bool = True
 
     @property
+    def how(self) -> str:
+        """How the network is made, for the checkpoint's README."""
+        return self.__doc__ or ""
+
+    @property
     def labels(self) -> str | tuple[str, ...]:
         """The card's labels: the name of a label set, or the labels themselves."""
         raise NotImplementedError
@@ -59,17 +64,37 @@ class Recipe:
 @dataclass(frozen=True)
 class ClassifierRecipe(Recipe):
     """A classifier of the 80 everyday classes. `teacher` names the checkpoint whose answers weigh `trust` in its
-    targets, beside the labels (DeiT's soft distillation, with answers computed once on the whole photos)."""
+    targets, beside the labels (DeiT's soft distillation, with answers computed once on the whole photos). `classes`
+    are those of somebody's own photos, in place of the 80."""
 
     task: ClassVar[Task] = "classification"
     augment: Augment = field(default_factory=Augment)
     smoothing: float = 0.05
     teacher: str = ""
     trust: float = 0.5
+    classes: tuple[str, ...] = ()
+
+    def own(self, classes: tuple[str, ...]) -> "ClassifierRecipe":
+        """The same network and schedule for other classes, without a teacher: "everyday-vit" becomes "own-vit"."""
+        return replace(
+            self,
+            name=self.name.replace("everyday", "own"),
+            title=f"{self.title.split(',')[0]}, {len(classes)} classes of your own",
+            options=dict(self.options) | {"num_classes": len(classes)},
+            classes=classes,
+            teacher="",
+            bundled=True,
+        )
+
+    @property
+    def how(self) -> str:
+        if not self.classes:
+            return super().how
+        return f"Trained on photos of your own by the recipe of {self.name.replace('own', 'everyday')}."
 
     @property
     def labels(self) -> str | tuple[str, ...]:
-        return "everyday-80"
+        return self.classes or "everyday-80"
 
 
 @dataclass(frozen=True)
