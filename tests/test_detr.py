@@ -236,9 +236,9 @@ def test_whatever_stands_on_padding_changes_nothing() -> None:
     wide = torch.cat((inside, 9 * standin.pixels(4, 1, rows, cols, 32)), dim=2)
     queries = model.query_embed.weight
     here, none = sine_positions(torch.zeros(1, rows, cols, dtype=torch.bool), 32), None
-    alone = model.transformer(inside.flatten(1, 2), here.flatten(1, 2), none, queries, none)
+    alone = model.transformer(inside.flatten(1, 2), here.flatten(1, 2), none, queries)
     there = sine_positions(padding, 32)
-    padded = model.transformer(wide.flatten(1, 2), there.flatten(1, 2), padding.flatten(1), queries, none)
+    padded = model.transformer(wide.flatten(1, 2), there.flatten(1, 2), padding.flatten(1), queries)
     torch.testing.assert_close(padded[1][-1], alone[1][-1], rtol=1e-4, atol=1e-5)
     memory = padded[0][-1].unflatten(1, (rows, -1))[:, :, :cols]
     torch.testing.assert_close(memory.flatten(1, 2), alone[0][-1], rtol=1e-4, atol=1e-5)
