@@ -71,7 +71,7 @@ def test_layers_play_in_the_browser_alone_and_a_tile_chooses_its_head(opened: Vi
     asked = len(opened.asked)
     opened.tab.locator("#pg-map-tiles .updatemenu-button").first.click()
     expect(label).not_to_have_text(str(last), timeout=10_000)
-    assert not [url for url in opened.asked[asked:] if "/run/" in url or "/queue/" in url]
+    assert not [url for url in opened.asked[asked:] if "/run/" in url or "/queue/join" in url]
     opened.tab.locator("#pg-map-tiles .updatemenu-button").nth(1).click()
     stopped_at = str(label.text_content())
     click_in(opened, f"{TILES} .draglayer .nsewdrag", 0.05, 0.2)

@@ -75,7 +75,7 @@ def test_the_story_plays_to_its_end_in_the_browser_alone(opened: Visit) -> None:
     steps.nth(1).click()
     expect(steps.nth(1)).to_have_attribute("aria-current", "step", timeout=20_000)
     assert re.search(r"\d+ × \d+ × \d+", steps.nth(1).inner_text())
-    assert not [url for url in opened.asked[asked:] if "/run/" in url or "/queue/" in url]
+    assert not [url for url in opened.asked[asked:] if "/run/" in url or "/queue/join" in url]
 
 
 def test_every_part_opens_once_and_is_never_empty(opened: Visit) -> None:
@@ -104,7 +104,7 @@ def test_layers_play_in_the_browser_alone(opened: Visit) -> None:
     tab.locator("#pg-cloud .pg-layer").focus()
     tab.keyboard.press("ArrowLeft")
     expect(name).not_to_have_text(here, timeout=20_000)
-    assert not [url for url in opened.asked[asked:] if "/run/" in url or "/queue/" in url]
+    assert not [url for url in opened.asked[asked:] if "/run/" in url or "/queue/join" in url]
     opened.faults[:] = [fault for fault in opened.faults if fault != "undefined"]  # Plotly drops the frames not played
 
 

@@ -52,6 +52,7 @@ def test_unsure_threshold_is_the_least_that_holds_the_precision() -> None:
     assert classification.unsure_threshold(confidence, right, 0.75) == 0.6
     assert classification.unsure_threshold(confidence, right, 0.9) == 0.8
     assert classification.unsure_threshold(confidence, ~right, 0.9) == 1.0
+    assert classification.unsure_threshold(confidence, right, 0.6) == 0.0  # three of all five are right
 
 
 def test_average_precision_known_answers() -> None:
@@ -78,7 +79,7 @@ def test_detection_threshold_wants_class_and_place() -> None:
     truth = Truth(np.array([0, 1]), np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]]))
     found = Found(np.array([0, 1, 1]), np.array([0.9, 0.6, 0.7]), truth.boxes_xyxy[[0, 1, 0]])
     assert detection.detection_threshold([found], [truth], 0.9) == 0.9
-    assert detection.detection_threshold([found], [truth], 0.6) == 0.6
+    assert detection.detection_threshold([found], [truth], 0.6) == 0.0  # two of all three are right
 
 
 def random_scenes(seed: int, pictures: int = 25, classes: int = 4) -> tuple[list[Found], list[Truth]]:
