@@ -470,3 +470,10 @@ def test_files_that_cannot_be_are_refused(kind: str, layer: int) -> None:
         leaving.file_of(kind, photo(), held, layer)
     with pytest.raises(ValueError, match="no tokens"):
         leaving.file_of("npz", None, None, 0)
+
+
+def test_a_table_of_many_channels_and_few_offsets_is_drawn_in_bands_not_as_a_strip() -> None:
+    table = np.arange(128 * 7, dtype=np.float32).reshape(128, 1, 7)
+    (drawn,) = positions._strips(table)
+    assert drawn.shape == (7 * 18, 128)
+    assert np.array_equal(drawn[::18], table[:, 0].T)

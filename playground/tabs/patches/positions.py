@@ -238,8 +238,12 @@ def tables(found: Positions) -> Figure:
 
 
 def _strips(values: np.ndarray) -> np.ndarray:
-    """Return [channels, offsets] as one picture from the values of an axial table."""
-    return values.reshape(1, values.shape[0], -1)
+    """Return an axial table as one picture: a band an offset, from top to bottom, with the channels along it.
+
+    Bands are as thick as makes the picture about square: a table has far more channels than offsets.
+    """
+    bands = values.reshape(values.shape[0], -1).T  # [offsets, channels]
+    return np.repeat(bands, max(1, bands.shape[1] // bands.shape[0]), axis=0)[None]
 
 
 def structure(found: Positions) -> Figure | None:
