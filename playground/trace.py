@@ -20,7 +20,7 @@ from torch import Tensor
 
 from playground.image import View
 
-CACHED = 2**20  # weights computed at once in a walk: 4 MiB
+CACHED = 2**19  # weights computed at once in a walk: 2 MiB
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Attention:
             logits = logits + full[heads][:, rows]
         return logits.softmax(-1)
 
-    def pull(self, r: Tensor, block: int = 128) -> Tensor:
+    def pull(self, r: Tensor, block: int = 64) -> Tensor:
         """Return r @ mean over heads of A, [N_read] for r [N_written], in blocks of rows: memory O(N).
 
         Blocks are cut to what a processor's cache holds, in heads too, and rows to which r gives no weight are left
@@ -162,8 +162,8 @@ class Attention:
         together = max(1, CACHED // (min(block, self.shape[0]) * self.shape[1]))  # heads at once
         for rows in r.nonzero()[:, 0].split(block):
             for head in range(0, self.heads, together):
-                summed = self.weights(rows, slice(head, head + together)).sum(0)  # [rows, N_read]
-                pulled += (r[rows].to(summed) @ summed).to(r)  # [N_read]
+                weights = self.weights(rows, slice(head, head + together))  # [heads, rows, N_read]
+                pulled += (r[rows].to(weights) @ weights).sum(0).to(r)  # [N_read]
         return pulled / self.heads
 
 

@@ -40,11 +40,20 @@ def agreement(names: Sequence[str], values: np.ndarray, alt: str) -> go.Figure:
         for row in range(len(names))
         for col in range(len(names))
     ]
-    axis = {"tickvals": list(range(len(names))), "ticktext": shown, "fixedrange": True, "showgrid": False}
+    axis = {"tickvals": list(range(len(names))), "fixedrange": True, "showgrid": False}
+    numbers = [str(place) for place in range(1, len(names) + 1)]  # above the columns, where names would overlap
+    numbered = [f"{place}  {name}" for place, name in zip(numbers, shown, strict=True)]
     layout = {
         "annotations": notes,
-        "xaxis": {**axis, "side": "top", "tickangle": 0, "automargin": True, "tickfont": {"size": 12}},
-        "yaxis": {**axis, "autorange": "reversed", "automargin": True, "tickfont": {"size": 12}},
+        "xaxis": {
+            **axis,
+            "ticktext": numbers,
+            "side": "top",
+            "tickangle": 0,
+            "automargin": True,
+            "tickfont": {"size": 12},
+        },
+        "yaxis": {**axis, "ticktext": numbered, "autorange": "reversed", "automargin": True, "tickfont": {"size": 12}},
         "margin": {"l": 8, "r": 0, "t": ABOVE, "b": 0},
     }
     return figure([heat], layout, alt, ABOVE + ROW * len(names))
