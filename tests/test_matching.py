@@ -35,6 +35,15 @@ def test_giou_known_answers() -> None:
     torch.testing.assert_close(to_cxcywh(to_xyxy(boxes)), boxes)
 
 
+def test_a_higher_class_cost_lets_the_surest_of_two_queries_keep_an_object() -> None:
+    target = Target(torch.tensor([1]), torch.tensor([[0.5, 0.5, 0.2, 0.4]]))
+    boxes = torch.tensor([[[0.5, 0.5, 0.2, 0.4], [0.52, 0.5, 0.2, 0.4]]])  # the second lies slightly off
+    logits = torch.zeros(1, 2, 4)
+    logits[0, 1, 1] = 2.0  # and is surer
+    assert match(logits, boxes, [target])[0][0].tolist() == [0]
+    assert match(logits, boxes, [target], class_cost=5.0)[0][0].tolist() == [1]
+
+
 def test_perfect_answers_cost_least_and_empty_pictures_are_fine() -> None:
     target = Target(torch.tensor([1]), torch.tensor([[0.5, 0.5, 0.2, 0.4]]))
     nothing = Target(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))

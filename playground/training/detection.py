@@ -12,7 +12,7 @@ from playground.evaluation.detection import Found, average_precision
 from playground.models.detr import Detections, detect
 from playground.training.classify import normalised, to_float
 from playground.training.loop import Stage
-from playground.training.matching import Target, set_loss, to_cxcywh
+from playground.training.matching import COST, Target, set_loss, to_cxcywh
 
 
 class Detection:
@@ -27,8 +27,10 @@ class Detection:
         backbone_factor: float = 0.3,
         device: str = "cpu",
         channels_last: bool = False,
+        class_cost: float = COST["class"],
     ) -> None:
         self.maker, self.held_out, self._build = maker, held_out, build
+        self.class_cost = class_cost
         self.query_groups, self.backbone_factor = groups, backbone_factor
         self.device, self.channels_last = device, channels_last
 
@@ -69,7 +71,7 @@ class Detection:
         out = model(pixels)
         layers = [(layer["logits"], layer["boxes_cxcywh"]) for layer in (*out["aux"], out)]
         assert isinstance(targets, list)
-        return set_loss(layers, targets, self.query_groups)
+        return set_loss(layers, targets, self.query_groups, self.class_cost)
 
     def score(self, model: nn.Module, size: int) -> dict[str, float]:
         """mAP and mAP50 on scenes of held-out training photos."""

@@ -13,7 +13,7 @@ from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
 from playground.training.detection import Detection, as_found, coloured, truths
 from playground.training.loop import Stage
-from playground.training.matching import Target
+from playground.training.matching import COST, Target
 
 
 class Given(nn.Module):
@@ -47,11 +47,12 @@ class FrozenDetection(Detection):
         groups: int = 1,
         device: str = "cpu",
         seed: int = 0,
+        class_cost: float = COST["class"],
     ) -> None:
         def headless(_: int) -> nn.Module:
             return without_backbone(whole(size))
 
-        super().__init__(maker, held_out, headless, groups, 1.0, device)
+        super().__init__(maker, held_out, headless, groups, 1.0, device, class_cost=class_cost)
         backbone = whole(size).to(device).eval()
         rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         self.features, self.targets = self._stored(backbone, rng, generator, size, count, store)

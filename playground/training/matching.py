@@ -42,16 +42,19 @@ def giou(a: Tensor, b: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def match(logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target]) -> list[tuple[Tensor, Tensor]]:
+def match(
+    logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target], class_cost: float = COST["class"]
+) -> list[tuple[Tensor, Tensor]]:
     """For each picture the matched (query, object) indices, by the cheapest assignment.
 
     logits [B, Q, C+1], boxes_cxcywh [B, Q, 4]; cost: -p[class] + 5 L1 - 2 GIoU (paper, equation 1 and appendix A.2).
+    A higher `class_cost` lets the surest of several queries on one object keep it, so that the others give it up.
     """
     labels = pad_sequence([target.labels for target in targets], batch_first=True)  # [B, T]
     boxes = pad_sequence([target.boxes_cxcywh for target in targets], batch_first=True)  # [B, T, 4]
     probabilities = logits.float().softmax(-1)
     chosen = labels[:, None].expand(-1, logits.shape[1], -1)  # [B, Q, T]
-    cost = -COST["class"] * probabilities.gather(-1, chosen)
+    cost = -class_cost * probabilities.gather(-1, chosen)
     cost = cost + COST["box"] * (boxes_cxcywh[:, :, None] - boxes[:, None]).abs().sum(-1)
     cost = cost - COST["giou"] * giou(to_xyxy(boxes_cxcywh)[:, :, None], to_xyxy(boxes)[:, None])
     table, pairs = cost.cpu().numpy(), []
@@ -61,9 +64,11 @@ def match(logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target]) -> list[t
     return pairs
 
 
-def layer_losses(logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target]) -> dict[str, Tensor]:
+def layer_losses(
+    logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target], class_cost: float = COST["class"]
+) -> dict[str, Tensor]:
     """One decoder layer's unweighted losses: "class" (cross-entropy, no-object at 0.1), "box" (L1) and "giou"."""
-    pairs = match(logits, boxes_cxcywh, targets)
+    pairs = match(logits, boxes_cxcywh, targets, class_cost)
     picture = torch.cat([torch.full_like(queries, number) for number, (queries, _) in enumerate(pairs)])
     query = torch.cat([queries for queries, _ in pairs])
     nothing = logits.shape[-1] - 1
@@ -81,7 +86,12 @@ def layer_losses(logits: Tensor, boxes_cxcywh: Tensor, targets: list[Target]) ->
     }
 
 
-def set_loss(layers: list[tuple[Tensor, Tensor]], targets: list[Target], groups: int = 1) -> Tensor:
+def set_loss(
+    layers: list[tuple[Tensor, Tensor]],
+    targets: list[Target],
+    groups: int = 1,
+    class_cost: float = COST["class"],
+) -> Tensor:
     """Weighted loss summed over decoder layers; each gives (logits [B, G*Q, C+1], boxes_cxcywh [B, G*Q, 4]).
 
     Several groups of queries are matched each by itself and the losses averaged (Group DETR, Chen et al. 2022).
@@ -91,6 +101,6 @@ def set_loss(layers: list[tuple[Tensor, Tensor]], targets: list[Target], groups:
     for logits, boxes in layers:
         logits = logits.float().unflatten(1, (groups, -1)).flatten(0, 1)  # [B*G, Q, C+1]
         boxes = boxes.float().unflatten(1, (groups, -1)).flatten(0, 1)  # [B*G, Q, 4]
-        losses = layer_losses(logits, boxes, repeated)
+        losses = layer_losses(logits, boxes, repeated, class_cost)
         total = total + sum(WEIGHT[name] * value for name, value in losses.items())
     return total

@@ -65,7 +65,15 @@ class PhasedTraining:
             store = self.cache / f"{self.recipe.name}.features.npy"
             self.say(f"storing the features of {phase.scenes:,} scenes")
             return FrozenDetection(
-                self.maker, self.held_out, started, self.recipe.size, phase.scenes, store, phase.groups, self.device
+                self.maker,
+                self.held_out,
+                started,
+                self.recipe.size,
+                phase.scenes,
+                store,
+                phase.groups,
+                self.device,
+                class_cost=phase.class_cost,
             )
         return Detection(
             self.maker,
@@ -75,4 +83,5 @@ class PhasedTraining:
             self.recipe.backbone_factor,
             self.device,
             self.recipe.channels_last,
+            phase.class_cost,
         )

@@ -101,7 +101,7 @@ class ClassifierRecipe(Recipe):
 class Phase:
     """A part of a detector's training: "whole" trains everything on fresh scenes, "frozen" all but the backbone.
 
-    `share` of the recipe's minutes; `scenes` are stored for a frozen phase.
+    `share` of the recipe's minutes; `scenes` are stored for a frozen phase; `class_cost` weighs the class in matching.
     """
 
     kind: Literal["whole", "frozen"]
@@ -110,6 +110,7 @@ class Phase:
     lr: float
     groups: int
     scenes: int = 0
+    class_cost: float = 1.0
 
 
 @dataclass(frozen=True)
