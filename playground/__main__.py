@@ -34,7 +34,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     predict.add_argument("image", help="a picture file: JPEG, PNG, WebP, GIF, BMP or TIFF")
     predict.add_argument("--model", required=True, help="a name from the list that `models` prints")
     predict.add_argument("--top-k", type=int, default=5, help="how many classes (default 5)")
-    predict.add_argument("--threshold", type=float, default=0.5, help="least score of a box, 0 to 1 (default 0.5)")
+    predict.add_argument("--threshold", type=float, help="least score of a box, 0 to 1; the model's own by default")
     predict.add_argument("--json", action="store_true", help="print the answer as JSON")
     predict.set_defaults(run=_predict)
 

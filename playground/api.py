@@ -40,17 +40,19 @@ def cards() -> tuple[Card, ...]:
 
 
 def predict(
-    picture: str | Path | bytes | BinaryIO | Image.Image, model: str, top_k: int = 5, threshold: float = 0.5
+    picture: str | Path | bytes | BinaryIO | Image.Image, model: str, top_k: int = 5, threshold: float | None = None
 ) -> Prediction:
     """Answer one picture with one model.
 
     `picture` is a path, the bytes of a file, an open file or a PIL picture; `model` a name from `cards()`.
     Classifiers give the `top_k` best classes, detectors the boxes (pixels of the upload) and segments scoring at
-    least `threshold` (0 to 1). Raises ValueError with one sentence for a bad picture, name or number.
+    least `threshold` (0 to 1; by default the score that the model's card names). Raises ValueError with one sentence
+    for a bad picture, name or number.
     """
     top_k = checks.whole(top_k, "top_k", 1, MOST_CLASSES)
-    threshold = checks.share(threshold, "threshold")
-    return inference.predict(image.read(picture), catalogue.find(model), top_k, threshold)
+    least = None if threshold is None else checks.share(threshold, "threshold")
+    card = catalogue.find(model)
+    return inference.predict(image.read(picture), card, top_k, card.threshold if least is None else least)
 
 
 def embed(picture: str | Path | bytes | BinaryIO | Image.Image, model: str, layer: int = -1) -> GridTokens:

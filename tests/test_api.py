@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gradio.media
@@ -38,6 +39,15 @@ def test_every_bundled_model_answers_a_photo(name: str) -> None:
     else:
         assert answer.boxes
         assert all(0 <= box.box_xyxy[0] <= box.box_xyxy[2] <= answer.picture_size[0] for box in answer.boxes)
+
+
+def test_boxes_start_at_the_score_that_the_card_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = next(card.name for card in catalogue.bundled() if card.task == "detection")
+    every = pg.predict(PHOTOS / "lion.jpg", name, threshold=0).boxes
+    low = replace(catalogue.find(name), threshold=every[1].score)
+    monkeypatch.setattr(catalogue, "find", lambda given: low)
+    assert pg.predict(PHOTOS / "lion.jpg", name).boxes == every[:2]
+    assert pg.predict(PHOTOS / "lion.jpg", name, threshold=1).boxes == ()
 
 
 def test_a_path_the_bytes_an_open_file_and_a_pil_picture_answer_alike() -> None:

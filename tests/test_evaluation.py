@@ -82,6 +82,17 @@ def test_detection_threshold_wants_class_and_place() -> None:
     assert detection.detection_threshold([found], [truth], 0.6) == 0.0  # two of all three are right
 
 
+def test_the_best_f1_is_that_of_the_best_of_all_thresholds() -> None:
+    truth = Truth(np.array([0, 1, 1]), np.array([[0.0, 0, 10, 10], [20, 20, 30, 30], [40, 40, 50, 50]]))
+    place = truth.boxes_xyxy[[0, 1, 0, 2, 1]]
+    found = Found(np.array([0, 1, 1, 1, 1]), np.array([0.9, 0.7, 0.7, 0.4, 0.3]), place)
+    assert detection.best_f1([found], [truth]) == (0.4, pytest.approx(2 * 3 / (4 + 3)))
+    third_missed = Truth(truth.labels[:2], truth.boxes_xyxy[:2])  # 0.7 shows a right and a wrong box together
+    assert detection.best_f1([found], [third_missed]) == (0.7, pytest.approx(2 * 2 / (3 + 2)))
+    nowhere = Found(found.labels, found.scores, place + 100)
+    assert detection.best_f1([nowhere], [truth]) is None
+
+
 def random_scenes(seed: int, pictures: int = 25, classes: int = 4) -> tuple[list[Found], list[Truth]]:
     """Objects of all sizes, some of them crowds; detections near them and elsewhere."""
     rng = np.random.default_rng(seed)

@@ -20,7 +20,7 @@ from playground.training.failures import failures
 from playground.training.frozen import FrozenDetection, features
 from playground.training.loop import Run, Settings, Stage, TrainingError
 from playground.training.phases import PhasedTraining
-from playground.training.publish import halved, load_weights, publish, write_weights
+from playground.training.publish import Results, halved, load_weights, publish, write_weights
 
 
 def test_recipes_build_what_they_say() -> None:
@@ -182,9 +182,9 @@ def test_a_published_checkpoint_is_a_valid_card_and_loads(tmp_path: Path) -> Non
     classes = tuple(f"class {i}" for i in range(80))
     metrics = {"top-1": 12.345, "top-5": 30.0}
     wrong = failures("top-1", each, classes, [(3, 5, 2, 9)])
-    publish(recipe, tmp_path, metrics, wrong, 1.1, 0.4, {"data": "drawn", "seed": 0})
+    publish(recipe, tmp_path, Results(metrics, wrong, 0.4, 1.1, 0.27), {"data": "drawn", "seed": 0})
     card = Card.from_json((tmp_path / "card.json").read_text())
-    assert card.name == recipe.name
+    assert (card.name, card.unsure_below, card.temperature, card.threshold) == (recipe.name, 0.4, 1.1, 0.27)
     assert card.metrics[0].value == 12.35 or card.metrics[0].value == 12.34
     assert card.size_bytes == (tmp_path / "model.safetensors").stat().st_size
     readme = (tmp_path / "README.md").read_text()

@@ -128,7 +128,7 @@ WRONG = [
         [0, -1, 2.5, NAN, 1e400, "5", None, [1], {}, True, 10**9],
         "top_k must be a whole number from 1 to 1000",
     ),
-    ("threshold", 3, [-0.1, 1.5, NAN, "0.5", None, [1], {}, False], "threshold must be a number from 0 to 1"),
+    ("threshold", 3, [-0.1, 1.5, NAN, "0.5", [1], {}, False], "threshold must be a number from 0 to 1"),
     ("model", 1, ["", "no-such", "../../etc/passwd", "http://x/y", "a/b/c", "%2e%2e", "\\", ["vit"], None, {}], "odel"),
 ]
 

@@ -1,4 +1,4 @@
-"""Average precision of boxes, and the score from which boxes are right, in plain numpy."""
+"""Average precision of boxes, and the scores from which boxes are right or best shown, in plain numpy."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -164,6 +164,29 @@ def confusions(
 
 def detection_threshold(found: Sequence[Found], truths: Sequence[Truth], precision: float) -> float:
     """The least score from which on boxes are right (class, and IoU of at least 0.5) at this precision; 1.0 if none."""
+    return unsure_threshold(*_judged(found, truths), precision)
+
+
+def best_f1(found: Sequence[Found], truths: Sequence[Truth]) -> tuple[float, float] | None:
+    """The least score of a box to show for the best F1, and that F1; None when no box is right.
+
+    A box is right when class and place (IoU of at least 0.5) are those of an object that no surer box has taken. F1 is
+    2 right / (boxes shown + objects), over all pictures and classes together.
+    """
+    scores, right = _judged(found, truths)
+    order = np.argsort(-scores, kind="stable")
+    objects = sum(len(truth.labels) for truth in truths)
+    f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(order) + 1) + objects)
+    if not f1.any():
+        return None
+    ends = np.flatnonzero(np.diff(scores[order], append=-1.0))  # boxes of one score are shown together
+    best = ends[f1[ends].argmax()]
+    return float(scores[order[best]]), float(f1[best])
+
+
+def _judged(found: Sequence[Found], truths: Sequence[Truth]) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of all boxes [D] and which are right [D] bool, by class and an IoU of at least 0.5; crowds count as one
+    object."""
     scores, right = [], []
     for answer, truth in zip(found, truths, strict=True):
         order = np.argsort(-answer.scores, kind="stable")
@@ -172,4 +195,4 @@ def detection_threshold(found: Sequence[Found], truths: Sequence[Truth], precisi
         scores.append(answer.scores[order])
         nothing = np.zeros(overlap.shape[1], bool)
         right.append(_matched(overlap, nothing, nothing)[0][:, 0])
-    return unsure_threshold(np.concatenate(scores), np.concatenate(right), precision)
+    return np.concatenate(scores), np.concatenate(right)

@@ -20,7 +20,6 @@ from playground.models.labels import labels as labels_of
 from playground.trace import Prediction
 
 BATCH = 50
-LEAST_SCORE = 0.5  # of a box that counts as an answer, where the card names no threshold
 Tell = Callable[[int, int], None]  # how many of how many are done
 
 
@@ -126,7 +125,7 @@ def detector(data: BoxedPictures, card: Card, limit: int | None, tell: Tell) -> 
         raise DataError("No picture of the data has an object that the model knows.")
     results = average_precision(made.found, made.truths, len(data.classes))
     counts = np.bincount(np.concatenate([truth.labels for truth in made.truths]), minlength=len(data.classes))
-    mistakes = confusions(made.found, made.truths, card.unsure_below or LEAST_SCORE)
+    mistakes = confusions(made.found, made.truths, card.threshold)
     return Measured(
         len(made.found),
         0,

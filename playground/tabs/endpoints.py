@@ -17,14 +17,14 @@ from playground.models import catalogue
 from playground.texts import say
 
 
-def predict(image: Picture | None, model: str, top_k: int = 5, threshold: float = 0.5) -> dict[str, Any]:
+def predict(image: Picture | None, model: str, top_k: int = 5, threshold: float | None = None) -> dict[str, Any]:
     """Answer one picture with one model.
 
     Args:
         image: the uploaded picture file.
         model: a model name from the `models` endpoint.
         top_k: how many classes a classifier names, from 1.
-        threshold: least score of a box or segment, 0 to 1.
+        threshold: least score of a box or segment, 0 to 1; by default the one that the model's card names.
 
     Returns:
         The answer: task, classes, boxes (pixels of the upload), segments, unsure, seconds, device, notes.
@@ -33,8 +33,9 @@ def predict(image: Picture | None, model: str, top_k: int = 5, threshold: float 
         if image is None:
             raise ValueError(say("choose_picture"))
         top_k = checks.whole(top_k, "top_k", 1, api.MOST_CLASSES)
-        threshold = checks.share(threshold, "threshold")
-        return api.as_json(inference.predict(image, catalogue.find(model), top_k, threshold))
+        least = None if threshold is None else checks.share(threshold, "threshold")
+        card = catalogue.find(model)
+        return api.as_json(inference.predict(image, card, top_k, card.threshold if least is None else least))
 
 
 def embed(image: Picture | None, model: str, layer: int = -1) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def build_endpoints() -> None:
     picture = ModelImage(label="image", visible=False)
     model = gr.Textbox(label="model", visible=False)
     top_k = gr.Number(5, label="top_k", visible=False)
-    threshold = gr.Number(0.5, label="threshold", visible=False)
+    threshold = gr.Number(None, label="threshold", visible=False)
     answer = gr.JSON(label="answer", visible=False)
     cards = gr.JSON(label="models", visible=False)
     gr.Button(visible=False).click(

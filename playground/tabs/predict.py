@@ -56,7 +56,7 @@ def ask(picture: Picture, model: Any, progress: Callable[[float, str], None] | N
 def least_score(answer: Answer, before: Answer | None, now: Any) -> Any:
     """Return the least score of a box to show: as it was set, but of another model the one that its card names."""
     same = before is not None and before.prediction.model == answer.prediction.model
-    return now if same else answer.card.threshold
+    return now if same else max(answer.card.threshold, inference.LEAST_BOX_SCORE)
 
 
 def draw(answer: Answer, top_k: Any, threshold: Any) -> Figure | None:

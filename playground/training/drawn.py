@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from playground.datasets.nouns import Segmented
 from playground.datasets.shapes import NAMES, THINGS, ShapesMaker, ShapesScene
-from playground.evaluation.detection import average_precision, detection_threshold
+from playground.evaluation.detection import average_precision
 from playground.evaluation.panoptic import PanopticQuality
 from playground.models.detr import DETR, confident, panoptic
 from playground.training import recipes
@@ -18,7 +18,7 @@ from playground.training.classify import normalised, to_float
 from playground.training.failures import failures
 from playground.training.loop import train
 from playground.training.panoptic import PanopticDetection, things_found
-from playground.training.publish import PRECISION, publish
+from playground.training.publish import Results, thresholds
 from playground.training.recipe import Recipe, ShapesRecipe
 from playground.training.session import Outcome, Session, say
 
@@ -53,7 +53,7 @@ class ShapesSession(Session):
         assert isinstance(recipe, ShapesRecipe) and isinstance(model, DETR)
         model.eval()
         held = things_found(model, scenes(recipe, "held out", HELD_OUT), self.device)
-        unsure = round(detection_threshold(*held, PRECISION), 4)
+        unsure_below, threshold = thresholds(*held)
         shown = scenes(recipe, "measured", MEASURED)
         boxes = average_precision(*things_found(model, shown, self.device), len(THINGS))
         quality = panoptic_quality(model, shown, self.device)
@@ -63,10 +63,7 @@ class ShapesSession(Session):
         metrics["PQ of things"] = 100 * float(np.nanmean(quality[: len(THINGS), 0]))
         metrics["PQ of stuff"] = 100 * float(np.nanmean(quality[len(THINGS) :, 0]))
         wrong = failures("PQ", quality[:, 0], NAMES)
-        for name, value in metrics.items():
-            say(f"{name}: {value:.2f} %")
-        card = publish(recipe, self.place(recipe), metrics, wrong, 1.0, unsure, facts)
-        self.written(card)
+        self.finish(recipe, Results(metrics, wrong, unsure_below, threshold=threshold), facts)
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         assert isinstance(recipe, ShapesRecipe)

@@ -15,7 +15,7 @@ from playground.training import recipes
 from playground.training.classify import Classification
 from playground.training.loop import TrainingError, train
 from playground.training.phases import PhasedTraining
-from playground.training.publish import load_weights, measure_classifier, measure_detector, publish
+from playground.training.publish import load_weights, measure_classifier, measure_detector
 from playground.training.recipe import ClassifierRecipe, DetectorRecipe, Recipe
 from playground.training.session import Outcome, Session, say
 from playground.training.teacher import kept_answers
@@ -112,22 +112,15 @@ class PhotoSession(Session):
     def measure(self, recipe: Recipe, model: nn.Module, facts: dict[str, Any]) -> None:
         """Measure on the validation part; write the card when the recipe is bundled."""
         validation = self.validation or opening.load(self.folder, "val", self.cache)
-        temperature = 1.0
         if isinstance(recipe, DetectorRecipe):
             held = self.scenes(recipe, self.photos, self.held_out, HELD_OUT_SCENES, seed=2)
             everything = np.arange(len(validation))
             shown = self.scenes(recipe, validation, everything, VALIDATION_SCENES, seed=3)
-            metrics, unsure, wrong = measure_detector(recipe, model, held, shown, self.device)
+            results = measure_detector(recipe, model, held, shown, self.device)
         else:
             assert isinstance(recipe, ClassifierRecipe)
-            metrics, temperature, unsure, wrong = measure_classifier(
-                recipe, model, self.photos, self.held_out, validation, self.device
-            )
-        for name, value in metrics.items():
-            say(f"{name}: {value:.2f} %")
-        if recipe.bundled:
-            card = publish(recipe, self.place(recipe), metrics, wrong, temperature, unsure, facts)
-            self.written(card)
+            results = measure_classifier(recipe, model, self.photos, self.held_out, validation, self.device)
+        self.finish(recipe, results, facts)
 
     def origin(self, recipe: Recipe) -> dict[str, Any]:
         """Which photos, and what the network leant on."""

@@ -1,8 +1,10 @@
 """Finished weights become a checkpoint: measured, with a card and a README, written whole or not at all."""
 
 import hashlib
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +15,10 @@ from torch import Tensor, nn
 
 from playground.datasets import shapes
 from playground.datasets.everyday import Photos
+from playground.datasets.nouns import Truth
 from playground.datasets.scenes import Scene
 from playground.evaluation import classification, detection
+from playground.evaluation.detection import Found
 from playground.image import Preprocess
 from playground.models.card import Card, Metric
 from playground.training.classify import predict_logits
@@ -58,6 +62,20 @@ WEAKNESSES = {
 }
 
 
+@dataclass(frozen=True)
+class Results:
+    """What measuring found: metrics in % on pictures kept apart, and what was chosen on held-out training pictures.
+
+    `unsure_below` is the score from which answers are right at PRECISION, `threshold` that from which boxes are shown.
+    """
+
+    metrics: Mapping[str, float]
+    wrong: Failures
+    unsure_below: float
+    temperature: float = 1.0
+    threshold: float = Card.threshold
+
+
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Floating-point tensors as float16, others unchanged. Raises TrainingError when a value does not fit."""
     small = {name: value.half() if value.is_floating_point() else value.clone() for name, value in state.items()}
@@ -83,11 +101,8 @@ def load_weights(recipe: Recipe, path: Path, device: str = "cpu") -> nn.Module:
 
 def measure_classifier(
     recipe: ClassifierRecipe, model: nn.Module, train: Photos, held_out: np.ndarray, validation: Photos, device: str
-) -> tuple[dict[str, float], float, float, Failures]:
-    """(metrics on the validation part, temperature, "not sure" threshold, what it gets wrong).
-
-    Temperature and threshold come from held-out training photos; nothing is chosen on the validation part.
-    """
+) -> Results:
+    """Measure on the validation part; temperature and threshold come from held-out training photos alone."""
     held = predict_logits(model, train.images, held_out, recipe.size, device).numpy()
     held_labels = train.labels[held_out]
     temperature = round(classification.fit_temperature(held, held_labels), 4)
@@ -105,30 +120,31 @@ def measure_classifier(
     }
     mistakes = classification.confusions(logits.argmax(1), validation.labels)
     each = classification.per_class(logits, validation.labels)
-    return metrics, temperature, threshold, failures("top-1", each, validation.classes, mistakes)
+    return Results(metrics, failures("top-1", each, validation.classes, mistakes), threshold, temperature)
 
 
 def measure_detector(
     recipe: DetectorRecipe, model: nn.Module, held_out: list[Scene], validation: list[Scene], device: str
-) -> tuple[dict[str, float], float, Failures]:
-    """(metrics on validation scenes, score from which held-out boxes are right at PRECISION, what it gets wrong)."""
-    threshold = detection.detection_threshold(detections(model, held_out, device), truths(held_out), PRECISION)
+) -> Results:
+    """Measure on validation scenes; both thresholds come from held-out scenes alone."""
+    unsure_below, threshold = thresholds(detections(model, held_out, device), truths(held_out))
     found, true = detections(model, validation, device), truths(validation)
     results = detection.average_precision(found, true, len(recipe.names))
     each = np.array([results.get(f"AP50/{label}", np.nan) for label in range(len(recipe.names))])
     wrong = failures("AP50", each, recipe.names, detection.confusions(found, true, threshold))
-    return {name: 100 * results[name] for name in ("mAP", "mAP50", "mAP75")}, round(threshold, 4), wrong
+    metrics = {name: 100 * results[name] for name in ("mAP", "mAP50", "mAP75")}
+    return Results(metrics, wrong, unsure_below, threshold=threshold)
 
 
-def publish(
-    recipe: Recipe,
-    folder: Path,
-    metrics: Mapping[str, float],
-    wrong: Failures,
-    temperature: float,
-    unsure_below: float,
-    training: Mapping[str, Any],
-) -> Card:
+def thresholds(found: Sequence[Found], true: Sequence[Truth]) -> tuple[float, float]:
+    """(score from which boxes are right at PRECISION, score from which showing them gives the best F1, in hundredths as
+    the page's slider has it; the card's default when no box is right)."""
+    best = detection.best_f1(found, true)
+    shown = Card.threshold if best is None else math.floor(100 * best[0]) / 100
+    return round(detection.detection_threshold(found, true, PRECISION), 4), shown
+
+
+def publish(recipe: Recipe, folder: Path, results: Results, training: Mapping[str, Any]) -> Card:
     """Write card.json, README.md and the chart of known failures beside a measured model.safetensors; the card."""
     weights = folder / "model.safetensors"
     size = weights.stat().st_size
@@ -155,16 +171,17 @@ def publish(
         size_bytes=size,
         license_note=DRAWN_NOTE if drawn else OWN_NOTE if own else PHOTO_NOTE,
         parameters=sum(p.numel() for p in build(recipe, recipe.size).parameters()),
-        metrics=tuple(Metric(name, round(value, 2), "%", dataset, SOURCE) for name, value in metrics.items()),
-        temperature=temperature,
-        unsure_below=unsure_below,
+        metrics=tuple(Metric(name, round(value, 2), "%", dataset, SOURCE) for name, value in results.metrics.items()),
+        temperature=results.temperature,
+        unsure_below=results.unsure_below,
+        threshold=results.threshold,
         training=dict(training),
         paper=recipe.paper,
         things=len(shapes.THINGS) if drawn else None,
     )
     write_text(folder / "card.json", card.to_json())
-    write_text(folder / FILE, chart(wrong))
-    write_text(folder / "README.md", readme(card, wrong, recipe.how))
+    write_text(folder / FILE, chart(results.wrong))
+    write_text(folder / "README.md", readme(card, results.wrong, recipe.how))
     return card
 
 
@@ -178,14 +195,26 @@ def readme(card: Card, wrong: Failures, how: str) -> str:
         *paragraphs,
         f"Measured on: {card.metrics[0].dataset}, final weights as stored (float16, computed in float32).",
         f"| measure | value |\n|---|---|\n{rows}",
-        f"Temperature {card.temperature} and threshold {card.unsure_below}, below which an answer counts as "
-        f'"not sure", were chosen on held-out training pictures for {100 * PRECISION:.0f} % right answers.',
+        chosen(card),
         f"## Known failures\n\n{section(wrong)}\n\n{WEAKNESSES[card.task]}",
         f"## How it was made\n\n| | |\n|---|---|\n{made}\n| parameters | {card.parameters:,} |",
         "The schedule follows elapsed time, so a repetition sees another number of pictures and scores differently.",
         f"## Licence\n\n{card.license_note}",
     ]
     return "\n\n".join(lines) + "\n"
+
+
+def chosen(card: Card) -> str:
+    """What was chosen on held-out pictures, in words."""
+    if card.task == "classification":
+        return (
+            f"Temperature {card.temperature} and threshold {card.unsure_below}, below which an answer counts as "
+            f'"not sure", were chosen on held-out training pictures for {100 * PRECISION:.0f} % right answers.'
+        )
+    return (
+        f"Boxes are shown from a score of {card.threshold:.2f}, which gives the best F1 (class, and IoU of at least "
+        f"0.5) on held-out scenes; from {card.unsure_below} on, {100 * PRECISION:.0f} % of them were right there."
+    )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from playground.models import catalogue
 from playground.models.card import Card
 from playground.training import parallel
 from playground.training.loop import TrainingError
-from playground.training.publish import load_weights, write_weights
+from playground.training.publish import Results, load_weights, publish, write_weights
 from playground.training.recipe import Recipe
 
 
@@ -105,8 +105,13 @@ class Session(ABC):
         said = f"python -m playground.training {recipe.name}{self.needs} --minutes {minutes:.0f}"
         return f"{before['command']}; {said} --enter {self.enter:g}" if before else said
 
-    def written(self, card: Card) -> None:
-        """Say what was made, and that the page has it when it does."""
+    def finish(self, recipe: Recipe, results: Results, facts: dict[str, Any]) -> None:
+        """Say the results; write card and README when the recipe is bundled, and say that the page has it."""
+        for name, value in results.metrics.items():
+            say(f"{name}: {value:.2f} %")
+        if not recipe.bundled:
+            return
+        card = publish(recipe, self.place(recipe), results, facts)
         say(f"wrote {card.name}: {card.parameters:,} parameters, {(card.size_bytes or 0) / 1e6:.1f} MB, in {self.out}")
         if card in catalogue.bundled():
             say(f"the page offers it now: `python -m playground serve`, then choose {card.title}")
