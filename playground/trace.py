@@ -234,6 +234,12 @@ class AxialAttention:
         down = (along.T.unsqueeze(1) @ self.height.mean(1).to(r)).squeeze(1)  # [cols, rows]
         return down.T.reshape(-1)  # [rows * cols]
 
+    def push(self, values: Tensor) -> Tensor:
+        """Return (pool, width, height) @ values for values [N_read], [N_written]: the transpose of `pull`."""
+        down = self.height.mean(1).to(values) @ values.reshape(self.grid).T.unsqueeze(-1)  # [cols, rows, 1]
+        along = self.width.mean(1).to(values) @ down.transpose(0, 1)  # [rows, cols, 1]
+        return self.pool.push(along.reshape(-1)) if self.pool else along.reshape(-1)  # [N_written]
+
 
 @dataclass(frozen=True)
 class Link:
@@ -281,12 +287,13 @@ class Graph:
     """What gradients are asked of: tensors of the same pass, still in the autograd graph, on the model's device.
 
     `pixels` [1, 3, H, W]; `logits` and `boxes_cxcywh` as in the trace; `outs` one for each link: what a fused call
-    gave, [1, heads, N_written, d], or the weights that the model wrote out itself, None where a step has neither.
+    gave, [1, heads, N_written, d], or the weights that the model wrote out itself: a pair of them where the step is
+    axial, shaped as its `height` and `width`. None where a step has neither.
     """
 
     pixels: Tensor
     logits: Tensor
-    outs: tuple[Tensor | None, ...]
+    outs: tuple[Tensor | tuple[Tensor, ...] | None, ...]
     features: tuple[Feature, ...] = ()
     boxes_cxcywh: Tensor | None = None
 

@@ -20,8 +20,7 @@ def test_every_model_is_offered_what_works_on_it_and_nothing_else(cards: dict[st
     every = {method.name for method in held.METHODS}
     walks = {"rollout", "gradient_rollout", "relevance"}
     offered = {name: {method.name for method in look(photo(), name).methods} for name in NAMES}
-    assert offered["vit"] == offered["registers"] == offered["coatnet"] == every
-    assert offered["axial"] == every - {"gradient_rollout", "relevance"}
+    assert offered["vit"] == offered["registers"] == offered["coatnet"] == offered["axial"] == every
     assert offered["detr"] == every - {"lens"}
     assert offered["resnet"] == every - walks - {"attention", "lens"}
     assert all("receptive" in methods for methods in offered.values())

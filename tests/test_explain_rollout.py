@@ -277,7 +277,7 @@ def test_gradient_rollout_answers_the_class_and_rollout_cannot() -> None:
     assert first.tolist() == second.tolist()
 
 
-@pytest.mark.parametrize("name", ["vit", "registers", "coatnet", "detr", "pooled"])
+@pytest.mark.parametrize("name", ["vit", "registers", "coatnet", "axial", "detr", "pooled"])
 def test_gradient_rollout_keeps_the_sum(name: str) -> None:
     made = explain("gradient_rollout", traced(name, graph=True), access=access(name))
     assert whole(made).sum() == pytest.approx(1, abs=1e-5)

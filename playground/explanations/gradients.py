@@ -1,6 +1,7 @@
 """Attention weighted by its gradient, in blocks of rows: the weights' gradient is never a whole matrix.
 
-A fused call gives out = A v, so dy/dA = dy/dout v^T: one product per block of rows, from tensors of size N d.
+A fused call gives out = A v, so dy/dA = dy/dout v^T: one product per block of rows, from tensors of size N d. The two
+attentions of an axial block are weighted one by one; lines are short, so their weights and gradients are whole.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,11 @@ class Graded:
 
     step: Attention
     gradient: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N_written, N_read)."""
+        return self.step.shape
 
     def of_weights(self, rows: Tensor) -> Tensor:
         """Return dy/dA for the chosen rows, [heads, rows, N_read]."""
@@ -51,6 +57,9 @@ class Graded:
         return torch.cat([(rows @ c.to(rows)).to(c) for _, rows in self.blocks(torch.arange(self.step.shape[0]))])
 
 
+Weighted = Graded | AxialAttention  # both have pull and push
+
+
 def graph_of(trace: Trace) -> Graph:
     """Return the graph of a trace that has one; raises ValueError for a trace made without."""
     if trace.graph is None:
@@ -58,26 +67,31 @@ def graph_of(trace: Trace) -> Graph:
     return trace.graph
 
 
-def graded(trace: Trace, target: Target) -> dict[int, Graded]:
+def graded(trace: Trace, target: Target) -> dict[int, Weighted]:
     """Return every attention of the trace with the gradient of the target's logit, keyed by id of its link.
 
-    Raises ValueError where the steps have no skip path around each, as the two of an axial block.
+    The two attentions of an axial block follow each other without a skip path between them, so the block's weighted
+    attention is their product, with its pooling. Source for axial blocks: ours, equation 5 of Chefer et al. twice.
     """
     graph = graph_of(trace)
     attention_links(trace)
-    if any(isinstance(link.step, AxialAttention) for link in trace.links):
-        raise ValueError(
-            "This method needs a skip path around every attention, and the two steps of an axial block share one; "
-            "choose rollout, Grad-CAM or gradient times input."
-        )
-    asked = [(link, out) for link, out in zip(trace.links, graph.outs, strict=True) if out is not None]
+    asked = [
+        (link, out if isinstance(out, tuple) else (out,))
+        for link, out in zip(trace.links, graph.outs, strict=True)
+        if out is not None
+    ]
     assert len(asked) == sum(not isinstance(link.step, Pool) for link in trace.links)
-    outs = [out for _, out in asked]
-    found = torch.autograd.grad(score_of(graph.logits, target), outs, retain_graph=True, allow_unused=True)
-    return {id(link): _graded(link, out, grad) for (link, out), grad in zip(asked, found, strict=True)}
+    flat = [out for _, outs in asked for out in outs]
+    found = torch.autograd.grad(score_of(graph.logits, target), flat, retain_graph=True, allow_unused=True)
+    gradients = iter([torch.zeros_like(out) if g is None else g for out, g in zip(flat, found, strict=True)])
+    return {id(link): _graded(link, [next(gradients).cpu() for _ in outs]) for link, outs in asked}
 
 
-def _graded(link: Link, out: Tensor, gradient: Tensor | None) -> Graded:
+def _graded(link: Link, gradients: list[Tensor]) -> Weighted:
+    if isinstance(link.step, AxialAttention):
+        pair = zip((link.step.height, link.step.width), gradients, strict=True)  # each [lines, heads, L, L]
+        height, width = ((weights * gradient).clamp_min(0).mean(1, keepdim=True) for weights, gradient in pair)
+        return AxialAttention(height, width, link.step.pool)
     assert isinstance(link.step, Attention)
-    gradient = torch.zeros_like(out) if gradient is None else gradient
-    return Graded(link.step, gradient[0].float().cpu())
+    (gradient,) = gradients
+    return Graded(link.step, gradient[0].float())

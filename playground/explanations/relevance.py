@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from playground.explanations.gradients import Graded, graded
+from playground.explanations.gradients import Graded, Weighted, graded
 from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
 from playground.explanations.targets import is_detector, last_tokens, one_hot, resolved
 from playground.explanations.walk import Group, used, walk, walked_map
@@ -15,7 +15,8 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
 
     Self-attention: start^T (R - I), R_0 = I, R += Abar_l R, Abar = mean over heads of max(0, dy/dA * A), y a logit;
     nothing is normalised between layers. I is left out because it says only where the walk starts: at the class token
-    the map is the paper's, and over a mean of patches it would add the same to each. Values >= 0, without a unit.
+    the map is the paper's, and over a mean of patches it would add the same to each. An axial block is one layer whose
+    Abar is the product of its row's, its column's and its pooling (ours). Values >= 0, without a unit.
     Source: Chefer, Gur and Wolf 2021 (arXiv 2103.15679), equations 5 to 10.
     """
     target = resolved(trace, target)
@@ -39,7 +40,7 @@ def _nothing(group: Group) -> Tensor:
     return torch.zeros(group[0].reads.count, dtype=torch.float64)
 
 
-def encoder_decoder(links: tuple[Link, ...], weighted: dict[int, Graded], query: int) -> Tensor:
+def encoder_decoder(links: tuple[Link, ...], weighted: dict[int, Weighted], query: int) -> Tensor:
     """Return row `query` of R_qi, [HW]: how much each place of the memory matters to the query's answer.
 
     Encoder: R_ii += A R_ii. Decoder layer: R_qq += A R_qq and R_qi += A R_qi for attention among queries, then
@@ -51,16 +52,17 @@ def encoder_decoder(links: tuple[Link, ...], weighted: dict[int, Graded], query:
     count = decoder[0].writes.count
     beside = torch.zeros(count, count, dtype=torch.float64)  # R_qq - I, kept apart from I: it is far smaller
     onward = torch.eye(count, dtype=torch.float64)[query]  # row of the product of (I + A) of the later layers, [Q]
-    into: list[tuple[Graded, Tensor]] = []  # attention into memory with the R_qq that it meets
+    into: list[tuple[Weighted, Tensor]] = []  # attention into memory with the R_qq that it meets
     among: list[Tensor] = []
     for link in decoder:
         step = weighted[id(link)]
         if link.reads.grid is None:
+            assert isinstance(step, Graded)
             among.append(step.rows(torch.arange(count)).double())  # [Q, Q]
             beside = beside + among[-1] + among[-1] @ beside
         else:
             into.append((step, normalised(beside)))
-    seen = torch.zeros(into[0][0].step.shape[1], dtype=torch.float64)  # [HW]
+    seen = torch.zeros(into[0][0].shape[1], dtype=torch.float64)  # [HW]
     for (step, met), mixed in zip(reversed(into), reversed(among), strict=True):
         seen = seen + step.pull(onward @ met.T)
         onward = onward + onward @ mixed
@@ -72,7 +74,7 @@ def normalised(beside: Tensor) -> Tensor:
     return beside / _guarded(beside.sum(-1, keepdim=True)) + torch.eye(len(beside), dtype=beside.dtype)
 
 
-def _through_encoder(encoder: list[Graded], r: Tensor) -> Tensor:
+def _through_encoder(encoder: list[Weighted], r: Tensor) -> Tensor:
     """Return r @ norm(R_ii) for r [HW], R_ii = product of (I + A) over the encoder's layers; no [HW, HW] is made."""
     sums = torch.zeros_like(r)  # rowsum(R_ii - I)
     for step in encoder:

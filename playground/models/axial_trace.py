@@ -29,6 +29,9 @@ def trace(model: AxialResNet, view: View, card: Card, device: torch.device, grap
         for i, (reads, writes) in enumerate(pairwise(tokens))
     )
     last = tokens[-1].sequence
+    outs = [
+        tuple(call.out for call in pair if call.out is not None) for pair in zip(calls[::2], calls[1::2], strict=True)
+    ]
     return Trace(
         model=card.name,
         view=view,
@@ -36,7 +39,7 @@ def trace(model: AxialResNet, view: View, card: Card, device: torch.device, grap
         tokens=tokens,
         links=links,
         readout=torch.full((last.count,), 1.0 / last.count),  # the head averages over the last grid
-        graph=graph_of(pixels, logits, [None] * len(links), list(zip(tokens, states, strict=True))),
+        graph=graph_of(pixels, logits, outs, list(zip(tokens, states, strict=True))),
         device=str(device),
     )
 

@@ -18,7 +18,10 @@ def batch_of(view: View, device: torch.device, graph: bool = False) -> Tensor:
 
 
 def graph_of(
-    pixels: Tensor, logits: Tensor, outs: Sequence[Tensor | None], features: Sequence[tuple[Tokens, Tensor]]
+    pixels: Tensor,
+    logits: Tensor,
+    outs: Sequence[Tensor | tuple[Tensor, ...] | None],
+    features: Sequence[tuple[Tokens, Tensor]],
 ) -> Graph | None:
     """Return the graph of a pass made with one; each of the `features` is named by its tokens."""
     if not logits.requires_grad:

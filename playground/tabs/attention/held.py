@@ -143,7 +143,7 @@ def offered(method: Method, trace: Trace, card: Card) -> bool:
             levels_with_grid(trace)
     except ValueError:
         return False
-    return not _axial(trace) or not (method.name in WALKS and method.needs == "gradient")
+    return True
 
 
 def explained(
