@@ -96,7 +96,7 @@ def test_everything_that_is_offered_below_the_map_can_be_drawn(name: str, parts:
     for key in offered:
         below = page.look_at(*sent(parts, found, answer[parts.shown], look=key, method=wish.method))
         assert below[parts.look]["value"] == key
-        text_alone = key in ("trust", "ranked")
+        text_alone = key in ("trust", "ranked", "preferred")
         assert bool(below[parts.further].data) != text_alone
         if not text_alone:
             assert len(below[parts.further].to_json()) < LIMIT

@@ -11,6 +11,7 @@ COMMANDS = {  # name: what the list of commands says
     "disturbances": "measure how accuracy falls when pictures are disturbed",
     "study": "measure one of the papers' claims in small",
     "faithfulness": "measure how far explanations can be trusted, over a data set",
+    "slots": "show what every object query of a detector answers over many pictures",
 }
 
 

@@ -79,14 +79,22 @@ def opened(card: Card, folder: Path, split: Any) -> tuple[DataSet, Measure]:
         return labelled, lambda limit, tell: measuring.classifier(labelled, card, limit, tell)
     if card.task not in ("detection", "panoptic"):
         raise ValueError(f"{card.name} gives features and no answers, so there is nothing to measure.")
-    size = preprocess_of(card).size[0]
-    things = checks.whole(card.training.get("most things", MOST_THINGS), "The card's most things", 1, 20)
     if card.task == "panoptic" and (opening.is_shapes(folder) or opening.has_segments(folder)):
-        segmented = opening.segmented(folder, split, size, things)
+        segmented = opening.segmented(folder, split, preprocess_of(card).size[0], _things(card))
         return segmented, lambda limit, tell: measuring.panoptic(segmented, card, limit, tell)
+    pictures = boxed(card, folder, split)
+    return pictures, lambda limit, tell: measuring.detector(pictures, card, limit, tell)
+
+
+def boxed(card: Card, folder: Path, split: Any) -> BoxedPictures:
+    """Pictures with boxes of the classes that the card's detector knows. Raises ValueError."""
     names = tuple(name for name in labels(card) if name)
-    boxed: BoxedPictures = opening.boxed(folder, split, names, size, things)
-    return boxed, lambda limit, tell: measuring.detector(boxed, card, limit, tell)
+    return opening.boxed(folder, split, names, preprocess_of(card).size[0], _things(card))
+
+
+def _things(card: Card) -> int:
+    """The most things on a drawn scene of the world that the card's model learned."""
+    return checks.whole(card.training.get("most things", MOST_THINGS), "The card's most things", 1, 20)
 
 
 def said(options: argparse.Namespace) -> str:

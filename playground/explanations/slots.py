@@ -27,11 +27,15 @@ class Slot:
 
     @property
     def shape(self) -> str:
-        """How the box is: the three colours of figure 7 of Carion et al. 2020."""
-        _, _, wide, high = self.box_cxcywh
-        if wide * high < SMALL**2:
-            return "small"
-        return "wide" if wide >= high else "tall"
+        """How the box is, see `shape_of`."""
+        return shape_of(*self.box_cxcywh[2:])
+
+
+def shape_of(wide: float, high: float) -> str:
+    """Return "small", "wide" or "tall", the three colours of figure 7 of Carion et al. 2020, of sides in 0..1."""
+    if wide * high < SMALL**2:
+        return "small"
+    return "wide" if wide >= high else "tall"
 
 
 def slots(trace: Trace) -> tuple[Slot, ...]:

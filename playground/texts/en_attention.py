@@ -50,10 +50,22 @@ TEXTS = {
     "more_slots": (
         "Every object query has one box here: a dot in its middle, the larger the surer, and a line to the middle of "
         "what its last layer looks at. Green is small, red wide, blue tall. One picture shows where each query answers "
-        "now; which places and sizes a query prefers shows only over many pictures. Click a dot to see its map."
+        "now; the slot map shows what it prefers over many. Click a dot to see its map."
     ),
     "slots_counts": "{small} small, {wide} wide, {tall} tall boxes.",
     "slots_alt": "{count} object queries on the picture: where each answers and looks; the field Object chooses one",
+    "look_preferred": "Slot map",
+    "more_preferred": (
+        "Every tile is an object query and stands for the whole picture; every dot is the middle of what the query "
+        "answered for one of many pictures. Green is small, red wide, blue tall. A query whose dots keep together has "
+        "made a place its own. The number is its mean score. Click a dot to see that query’s map of this picture."
+    ),
+    "preferred_tile": "{query} · {share}",
+    "preferred_alt": "{count} object queries: where each answered over many pictures; the field Object chooses one",
+    "preferred_about": "{pictures} pictures a query: {data}; {date}. Made by",
+    "preferred_none": "This model has no slot map yet. To make it, with a folder of pictures:",
+    "preferred_other": "The slot map that is kept is of another number of object queries; make it again:",
+    "preferred_command": "python -m playground slots --model {model} --data FOLDER",
     "look_mask": "Mask attention",
     "more_mask": (
         "Where each query that names something looks to draw its mask, one tile a head. All tiles of a query "

@@ -14,7 +14,7 @@ from playground.tabs.architecture import words
 from playground.texts import say
 
 Updates = dict[Any, Any]
-ELSEWHERE = ("disturbances", "faithfulness-")  # shown by other tabs
+ELSEWHERE = ("disturbances", "faithfulness-", "slots-")  # shown by other tabs
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,15 +16,19 @@ from playground.figures.slots import Spot
 from playground.figures.slots import slots as spots
 from playground.figures.theme import percent
 from playground.models.labels import labels
-from playground.tabs.attention import words
+from playground.tabs.attention import preferred, words
 from playground.tabs.attention.held import Held, Shown
 from playground.tabs.attention.looks import Asked, Drawn, Look
 from playground.texts import say
 from playground.trace import Box, Link, Trace
 
+CHOOSING = ("queries", "slots", "preferred")  # looks in which a click chooses an object query
+
 
 def picked(held: Held, trace: Trace, look: str, index: Any) -> int | None:
-    """Return the query of a clicked cell [row, col] of the table "queries", or dot of "slots"; None for no query."""
+    """Return the query of a clicked cell [row, col] of the table "queries", or dot of the slots; None for no query."""
+    if look == "preferred":
+        index = preferred.query_of(held, index)
     if look == "queries":
         index = index[0] if isinstance(index, list | tuple) and len(index) == 2 else None
     order = _order(held) if look == "queries" else list(range(len(held.objects)))
@@ -79,6 +83,10 @@ def _slots(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
     return spots(found, held.picture, held.size, say("slots_alt", count=len(found))), said
 
 
+def _preferred(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
+    return preferred.drawn(held, shown.made.target.query)
+
+
 def _mask(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
     assert trace.mask_attention is not None and trace.mask_queries is not None
     drawn = trace.mask_queries.tolist()
@@ -118,5 +126,6 @@ LOOKS = (
     Look("life", _detects, _life),
     Look("queries", _detects, _queries),
     Look("slots", _detects, _slots),
+    Look("preferred", _detects, _preferred),
     Look("mask", _masks, _mask),
 )

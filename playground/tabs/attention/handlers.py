@@ -141,7 +141,7 @@ class Handlers:
             if given is None or given.shown is None or trace is None:
                 return {}
             index, step = getattr(event, "index", None), getattr(event, "step", None)
-            if given.look in ("queries", "slots"):
+            if given.look in detector.CHOOSING:
                 query = detector.picked(given.held, trace, str(given.look), index)
                 return {} if query is None else self._wished(self._for_query(given, trace, query))
             if given.look == "atlas":
