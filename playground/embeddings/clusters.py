@@ -23,37 +23,42 @@ def kmeans(values: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 def kmeans_sets(sets: Sequence[np.ndarray], count: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Return labels like `kmeans` for several sets [N_i, D] clustered together, int64 [N_i] each."""
     found = checked_sets(sets)
-    tokens = unit(np.concatenate(found))  # [N, D]
+    tokens = unit(np.concatenate(found)).astype(np.float32)  # [N, D]
     count = checks.whole(count, "The number of clusters", 1, min(MOST_CLUSTERS, len(tokens)))
     rng = np.random.default_rng(checks.whole(seed, "The seed", 0, 2**31 - 1))
     centres = _spread(tokens, count, rng)
     labels = np.full(len(tokens), -1)
     for _ in range(MOST_STEPS):
-        distance = ((centres**2).sum(1) - 2 * tokens @ centres.T) + 1.0  # [N, k], squared
-        nearest = distance.argmin(1)
+        fits = tokens @ centres.T - (centres**2).sum(1) / 2  # [N, k], largest at the nearest centre
+        nearest = fits.argmax(1)
         if (nearest == labels).all():
             break
         labels = nearest
-        far = distance[np.arange(len(tokens)), labels]
-        for k in range(count):
-            chosen = labels == k
-            if chosen.any():
-                centres[k] = tokens[chosen].mean(0)
-            else:  # an empty cluster begins anew at the token that fits worst
-                centres[k] = tokens[far.argmax()]
-                far[far.argmax()] = -1.0
+        centres = _means(tokens, labels, fits.max(1), count)
     return split(_by_size(labels, count), found)
+
+
+def _means(tokens: np.ndarray, labels: np.ndarray, fit: np.ndarray, count: int) -> np.ndarray:
+    """Return the mean of every cluster [k, D]; an empty one begins anew at a token that fits its own worst."""
+    members = labels == np.arange(count)[:, None]  # [k, N]
+    sizes = members.sum(1)
+    centres = members.astype(np.float32) @ tokens / np.maximum(sizes, 1)[:, None]
+    empty = np.flatnonzero(sizes == 0)
+    centres[empty] = tokens[np.argsort(fit, kind="stable")[: len(empty)]]
+    return centres
 
 
 def _spread(tokens: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw `count` tokens [k, D], each with a chance proportional to its squared distance from those drawn before."""
+    lengths = (tokens**2).sum(1)  # [N], 1, or 0 for a token of zeros
     chosen = [int(rng.integers(len(tokens)))]
-    distance = ((tokens - tokens[chosen[0]]) ** 2).sum(1)
+    distance = np.full(len(tokens), np.inf)
     while len(chosen) < count:
+        last = tokens[chosen[-1]]
+        distance = np.minimum(distance, (lengths + last @ last - 2 * tokens @ last).clip(0))
+        distance[chosen] = 0  # rounding must not draw a token twice
         total = distance.sum()
-        place = int(rng.choice(len(tokens), p=distance / total)) if total > 0 else int(rng.integers(len(tokens)))
-        chosen.append(place)
-        distance = np.minimum(distance, ((tokens - tokens[place]) ** 2).sum(1))
+        chosen.append(int(rng.choice(len(tokens), p=distance / total)) if total > 0 else int(rng.integers(len(tokens))))
     return tokens[chosen].copy()
 
 
