@@ -64,13 +64,14 @@ class RelativeTable:
     """A learned bias for every distance: float32 `values` [heads or channels, 2 * rows - 1, 2 * cols - 1].
 
     The middle is distance 0. An axial table knows one `axis` and is 1 long along the other; `unit` says what its
-    first axis counts.
+    first axis counts. `spans` cut the channels into what they meet: ("queries", 16), ("keys", 16), ...
     """
 
     name: str
     values: np.ndarray
     axis: Axis = "both"
     unit: Literal["head", "channel"] = "head"
+    spans: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

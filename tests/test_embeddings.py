@@ -17,7 +17,7 @@ from playground.models import family_of, heads
 from playground.models.card import Card
 from playground.models.parts import parts_of
 from playground.models.preprocess import preprocess_of
-from playground.parts import Parts
+from playground.parts import Parts, RelativeTable
 
 RNG = np.random.default_rng(0)
 FOUR = ("vit", "coatnet", "axial", "detr")
@@ -247,6 +247,18 @@ def test_relative_tables_of_coatnet_and_axial() -> None:
     assert [table.axis for table in axial[:2]] == ["height", "width"]
     assert axial[0].values.shape == (8, 31, 1) and axial[1].values.shape == (8, 1, 31)
     assert positions.distance_curves(axial[1])[1].shape == (8, 31)
+
+
+def test_vectors_of_offsets_are_compared_within_their_spans() -> None:
+    values = np.array([[1, 0, 1], [0, 2, 0], [3, 3, 0], [4, 4, 0]], dtype=np.float32)[:, None, :]
+    table = RelativeTable("width", values, "width", "channel", (("queries", 2), ("values", 2)))
+    alike = positions.offset_similarity(table)  # [2, 3, 3]
+    assert np.allclose(alike[0], [[1, 0, 1], [0, 1, 0], [1, 0, 1]])
+    assert np.allclose(alike[1], [[1, 1, 0], [1, 1, 0], [0, 0, 0]])  # an offset of zeros is like no other
+    assert np.allclose(positions.offset_lengths(table), [[1, 2, 1], [5, 5, 0]])
+    axial = positions.positions(parts("axial")).tables[0]
+    assert axial.spans == (("queries", 2), ("keys", 2), ("values", 4))
+    assert sum(count for _, count in axial.spans) == len(axial.values)
 
 
 def test_positions_that_are_no_table_say_so() -> None:

@@ -115,6 +115,21 @@ def test_lines_of_one_name_have_one_colour_and_one_place_in_the_legend() -> None
     assert drawn.layout.xaxis.domain[1] < drawn.layout.xaxis2.domain[0]
 
 
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([28.0, 73.0], ("30", "40", "50", "60", "70")),
+        ([0.45, np.nan, 18.0], ("0.5", "1", "2", "5", "10")),
+        ([3.0, 70_000.0], ("10", "100", "1,000", "10,000")),
+        ([10.3, 10.4], ("10.3", "10.4")),
+        ([0.0, np.nan], None),
+    ],
+)
+def test_ticks_of_a_logarithmic_scale_are_written_in_full(values: list[float], ticks: tuple[str, ...] | None) -> None:
+    drawn = lines([Chart("one", "x", [Curve("a", range(len(values)), np.array(values))])], "one", log=True)
+    assert drawn.layout.yaxis.ticktext == ticks
+
+
 def test_vectors_keep_every_number_and_pad_the_last_row() -> None:
     values = np.linspace(-2, 1, ACROSS + 5)
     drawn = vectors(noise(4, 4, 3), "4 × 4", [Strip("embedding", values)], "a patch")

@@ -242,6 +242,28 @@ def test_relative_tables_are_drawn_as_tiles(page: Page) -> None:
         assert made[page.positions.row]["visible"] is False
 
 
+def test_vectors_of_offsets_are_compared_by_what_they_meet(page: Page) -> None:
+    held, trace = kept("axial")
+    made = page.positions.show(held, trace, 0, None, None, None)
+    table = inference.parts(held.card).positions[0].relative[-1]
+    assert made[page.positions.grid].data[1].text == (" queries", " keys", " values")
+    lengths = {line.name: line.y for line in made[page.positions.curves].data[-3:]}
+    spans = np.split(table.values[:, 0], np.cumsum([count for _, count in table.spans])[:-1])
+    for name, vectors in zip(("queries", "keys", "values"), spans, strict=True):
+        assert np.allclose(lengths[name], np.linalg.norm(vectors, axis=0), atol=1e-6)
+    assert "diagonal" in made[page.positions.about]
+    assert "middle of a table" in made[page.positions.resized]
+
+
+def test_another_resolution_draws_the_grown_tables_of_bias(page: Page) -> None:
+    held, trace = kept("coatnet")
+    usual = page.positions.show(held, trace, 0, None, None, None)
+    made = page.positions.at_side(photo(), held, 0, None, None, 2 * inference.sizes(held.card).usual)
+    assert [max(line.x) for line in usual[page.positions.curves].data] == [1, 1]  # the last grid is 2 x 2
+    assert [max(line.x) for line in made[page.positions.curves].data] == [3, 3]  # and then 4 x 4
+    assert "interpolated in two dimensions" in made[page.positions.resized]
+
+
 def test_a_model_without_positions_says_so(page: Page) -> None:
     made = page.positions.show(*kept("resnet"), 0, None, None, None)
     assert "No table, rotation or bias" in made[page.positions.about]
@@ -292,6 +314,17 @@ def test_the_cloud_holds_every_layer_patch_and_class() -> None:
         assert len(codes) == 15
         assert all(code < len(told["classes"]) or code == depth.OTHER for code in codes)
     assert "head" in note
+
+
+def test_points_lie_in_a_ball_on_one_scale_with_the_extremes_at_its_surface() -> None:
+    rng = np.random.default_rng(0)
+    layers = [rng.standard_normal((500, 3)), 4 * rng.standard_normal((500, 3)) + 2]
+    layers[1][0] = 1000, 0, 0
+    first, second = (depth._points(layers, scores).astype(float) / 127.5 - 1 for scores in layers)
+    away = np.linalg.norm(np.concatenate([first, second]), axis=1)
+    assert away.max() < 1.01  # of rounding to whole numbers
+    assert np.allclose(second[0], (1, 0, 0), atol=0.02)
+    assert second.std() / first.std() == pytest.approx(4, rel=0.1)
 
 
 def test_a_detector_has_a_cloud_without_classes_and_says_why() -> None:
@@ -470,10 +503,3 @@ def test_files_that_cannot_be_are_refused(kind: str, layer: int) -> None:
         leaving.file_of(kind, photo(), held, layer)
     with pytest.raises(ValueError, match="no tokens"):
         leaving.file_of("npz", None, None, 0)
-
-
-def test_a_table_of_many_channels_and_few_offsets_is_drawn_in_bands_not_as_a_strip() -> None:
-    table = np.arange(128 * 7, dtype=np.float32).reshape(128, 1, 7)
-    (drawn,) = positions._strips(table)
-    assert drawn.shape == (7 * 18, 128)
-    assert np.array_equal(drawn[::18], table[:, 0].T)

@@ -98,6 +98,24 @@ def distance_curves(table: RelativeTable) -> tuple[np.ndarray, np.ndarray]:
     return table.values.mean(2), table.values.mean(1)
 
 
+def offset_similarity(table: RelativeTable) -> np.ndarray:
+    """Return the cosine of every two offsets' vectors in each span of channels, float32 [spans, offsets, offsets]."""
+    found = [unit(vectors) for vectors in _offset_vectors(table)]
+    return np.stack([(vectors @ vectors.T).clip(-1.0, 1.0) for vectors in found]).astype(np.float32)
+
+
+def offset_lengths(table: RelativeTable) -> np.ndarray:
+    """Return the length of every offset's vector in each span of channels, float32 [spans, offsets]."""
+    return np.stack([np.linalg.norm(vectors, axis=1) for vectors in _offset_vectors(table)]).astype(np.float32)
+
+
+def _offset_vectors(table: RelativeTable) -> list[np.ndarray]:
+    """Return the vectors of a table of channels cut into its spans, float64 [offsets, channels] each."""
+    assert table.unit == "channel"
+    vectors = table.values.reshape(len(table.values), -1).T.astype(np.float64)  # [offsets, channels]
+    return np.split(vectors, np.cumsum([count for _, count in table.spans])[:-1], axis=1)
+
+
 def resampled(positions: Positions, grid: tuple[int, int]) -> Positions:
     """Return the positions on another grid (rows, cols), as the model uses them on a picture of another size.
 

@@ -1,5 +1,6 @@
 """Plain line charts side by side, each on its own scale."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,7 @@ def lines(charts: Sequence[Chart], alt: str, log: bool = False) -> go.Figure:
         counted = [x for curve in chart.curves for x in curve.x] or [0]
         ticks = {"tick0": 0, "dtick": max(1, round((max(counted) - min(counted)) / 8)), "tickformat": "d"}
         layout[f"xaxis{end}"] = {**grid, **below, **ticks, "anchor": f"y{end}"}
-        scale = {"type": "log", "nticks": 5} if log else {}
+        scale = {"type": "log", **_log_ticks([curve.values for curve in chart.curves])} if log else {}
         layout[f"yaxis{end}"] = {**grid, **scale, "anchor": f"x{end}", "domain": [0, 0.9]}
         notes.append(
             {"text": plain(chart.title), "x": left, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper",
@@ -76,3 +77,17 @@ def lines(charts: Sequence[Chart], alt: str, log: bool = False) -> go.Figure:
         "hovermode": "closest",
     }
     return figure(traces, layout, alt, HEIGHT)
+
+
+def _log_ticks(values: Sequence[np.ndarray]) -> dict[str, list[Any]]:
+    """Return round ticks between the least and the largest value, or these two, every one of them written in full."""
+    whole = np.concatenate(values)
+    found = whole[np.isfinite(whole) & (whole > 0)]
+    if not found.size:
+        return {}
+    low, high = float(found.min()), float(found.max())
+    steps = (1,) if high > 1000 * low else (1, 2, 5) if high > 10 * low else tuple(range(1, 10))
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
+    ticks = ticks if len(ticks) > 1 else [low, high]
+    return {"tickvals": ticks, "ticktext": [f"{tick:.3g}" if tick < 1000 else f"{tick:,.0f}" for tick in ticks]}

@@ -27,17 +27,18 @@ COARSER = ((112, 0xFF), (112, 0xF8), (56, 0xF8), (40, 0xF0), (28, 0xF0))  # pixe
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """The maps of one layer's heads, [heads, rows, cols], none below 0, and its name."""
+    """The maps of one layer's heads, [heads, rows, cols], and its name; `titles` name tiles that are no heads."""
 
     name: str
     maps: np.ndarray
+    titles: tuple[str, ...] = ()
 
 
 def panels(layers: Sequence[Layer], active: int, head: int | None, alt: str, shared: bool = True) -> go.Figure:
     """Draw the heads of the active layer as tiles; a slider and a play button walk through the layers.
 
-    shared: one scale for all tiles of all layers, by the square root of the value so that faint maps can be seen
-    beside strong ones; else each tile from its own least to its own greatest value. A click gives a tile as
+    shared: one scale for all tiles of all layers, by the square root of the value (none below 0) so that faint maps
+    can be seen beside strong ones; else each tile from its own least to its own greatest value. A click gives a tile as
     [row, col] among tiles `across` side by side.
     """
     most = max(layer.maps.shape[0] for layer in layers)
@@ -68,7 +69,7 @@ def panels(layers: Sequence[Layer], active: int, head: int | None, alt: str, sha
         "hovermode": "closest",
     }
     tall = round(deep * TALL * min(1.0, tile[0] / tile[1])) + CONTROLS
-    made = figure([*drawn(active), _pointer(most, step, side_by_side)], layout, alt, tall)
+    made = figure([*drawn(active), _pointer(layers[active], most, step, side_by_side)], layout, alt, tall)
     made.layout.meta = {"alt": alt, "aspect": width / height, "below": CONTROLS}
     made.frames = frames
     return made
@@ -117,7 +118,7 @@ def _numbers(layer: Layer, step: tuple[int, int], side_by_side: int) -> go.Scatt
     return go.Scatter(
         x=[(head % side_by_side) * step[1] for head in heads],
         y=[(head // side_by_side) * step[0] for head in heads],
-        text=[f" {head + 1}" for head in heads],
+        text=[f" {plain(title)}" for title in layer.titles] or [f" {head + 1}" for head in heads],
         mode="text",
         textposition="bottom right",
         textfont={"color": "#FFFFFF", "size": 12, "shadow": "0 0 3px #000, 0 0 3px #000"},
@@ -125,10 +126,11 @@ def _numbers(layer: Layer, step: tuple[int, int], side_by_side: int) -> go.Scatt
     )
 
 
-def _pointer(heads: int, step: tuple[int, int], side_by_side: int) -> go.Heatmap:
+def _pointer(layer: Layer, heads: int, step: tuple[int, int], side_by_side: int) -> go.Heatmap:
     """Return what hears the clicks: one clear cell a tile."""
     deep = -(-heads // side_by_side)
-    said = [[f"Head {row * side_by_side + col + 1}" for col in range(side_by_side)] for row in range(deep)]
+    words = [plain(title) for title in layer.titles] or [f"Head {head + 1}" for head in range(deep * side_by_side)]
+    said = [words[row * side_by_side : (row + 1) * side_by_side] for row in range(deep)]
     return go.Heatmap(
         z=np.zeros((deep, side_by_side), dtype=np.uint8),
         x0=step[1] / 2,

@@ -90,7 +90,8 @@ def _axial_tables(model: AxialResNet) -> Iterator[RelativeTable]:
                 assert isinstance(attention, AxialAttention)
                 values = _numpy(attention.relative)  # [2C/heads, 2 * span - 1]
                 shaped = values[:, :, None] if axis == "height" else values[:, None, :]
-                yield RelativeTable(f"stage {s + 1}, block {b + 1}, {axis}", shaped, _axis(axis), "channel")
+                met = tuple(zip(("queries", "keys", "values"), attention.split, strict=True))
+                yield RelativeTable(f"stage {s + 1}, block {b + 1}, {axis}", shaped, _axis(axis), "channel", met)
 
 
 def _axis(axis: str) -> Axis:
@@ -212,8 +213,10 @@ def _relative(model: nn.Module) -> Iterator[RelativeTable]:
         elif hasattr(module, "rel_coords_log") and hasattr(module, "bias_act"):
             image = module.bias_act(module.mlp(module.rel_coords_log).permute(2, 0, 1)) * (module.bias_gain or 1)
         elif isinstance(getattr(module, "rel_pos_h", None), Tensor):  # SAM: queries meet a vector for every distance
-            yield RelativeTable(f"{_named(path)}, height", _numpy(module.rel_pos_h).T[:, :, None], "height", "channel")
-            yield RelativeTable(f"{_named(path)}, width", _numpy(module.rel_pos_w).T[:, None, :], "width", "channel")
+            down, along = _numpy(module.rel_pos_h).T, _numpy(module.rel_pos_w).T  # each [D, offsets]
+            met = (("queries", down.shape[0]),)
+            yield RelativeTable(f"{_named(path)}, height", down[:, :, None], "height", "channel", met)
+            yield RelativeTable(f"{_named(path)}, width", along[:, None, :], "width", "channel", met)
             continue
         else:
             continue

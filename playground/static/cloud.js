@@ -1,6 +1,7 @@
 // Tokens as a cloud of their own patches, drawn on a canvas: `props.value` is JSON, see tabs/patches.
 // One picture is the sprite of all patches. Layers play here; dragging turns the cloud; no server is asked.
 const PAUSE = 900, GLIDE = 520; // milliseconds
+const DEPTH = 0.2; // how much nearer the front of the cloud is: points lie within a ball of radius 1
 const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
 let data = null, sprite = null, layer = 0, yaw = 0.6, pitch = 0.35, zoom = 1, flat = false, byClass = true;
 let dragged = null, timer = null, gliding = null, frame = null, from = null, glide = 1, placed = [];
@@ -43,13 +44,13 @@ const scene = () => {
   const pen = canvas.getContext('2d');
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
-  const p = points(), count = p.length / 3, reach = (Math.min(width * 0.78, height) / 2 - 14) * zoom;
+  const p = points(), count = p.length / 3, reach = (Math.min(width * 0.78, height) / 2 - 22) * (flat ? 1 : 1 - DEPTH) * zoom;
   const side = clamp((reach * 1.1) / Math.sqrt(count), 7, 30) * (flat ? 1.15 : 1);
   const [cy, sy, cp, sp] = flat ? [1, 0, 1, 0] : [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
   placed = [];
   for (let i = 0; i < count; i++) {
     const x = p[3 * i], y = p[3 * i + 1], z = flat ? 0 : p[3 * i + 2];
-    const u = cy * x + sy * z, w = -sy * x + cy * z, v = cp * y - sp * w, depth = sp * y + cp * w, near = flat ? 1 : 1 / (1 - depth * 0.28);
+    const u = cy * x + sy * z, w = -sy * x + cy * z, v = cp * y - sp * w, depth = sp * y + cp * w, near = flat ? 1 : 1 / (1 - depth * DEPTH);
     placed.push({ i, x: width / 2 + u * reach * near * (flat ? 1.5 : 1.15), y: height / 2 - v * reach * near, depth, side: side * near });
   }
   placed.sort((a, b) => a.depth - b.depth);
@@ -169,6 +170,7 @@ const begin = async () => {
   [data, from, glide, layer] = [given, null, 1, given.active];
   byClass = data.classes.length > 0;
   listen();
+  part('controls').hidden = data.layers.length < 2;
   part('layer').max = data.layers.length - 1;
   part('layer').value = layer;
   part('layer').setAttribute('aria-label', data.words.layer);

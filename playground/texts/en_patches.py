@@ -49,13 +49,25 @@ TEXTS = {
     "part_positions": "Positions",
     "part_positions_title": "How the model knows where a patch is",
     "part_positions_more": (
-        "Attention alone does not know what is beside what. Each small picture shows how alike the position of one "
-        "place is to all others; click one to see it large."
+        "Attention alone does not know what is beside what: a model has to be told. Models differ in how they are told."
     ),
+    "positions_help_table": "Each small picture shows how alike one place is to all others; click one to see it large.",
+    "positions_help_sine": "Each small picture shows how alike one place is to all others; click one to see it large.",
+    "positions_help_rope": "Each small picture shows how alike one place is to all others; click one to see it large.",
+    "positions_help_head": (
+        "A tile is one head: how much it adds for every offset, from dark to bright, with no offset in the middle. "
+        "The slider goes through the blocks."
+    ),
+    "positions_help_channel": (
+        "A tile compares every two offsets, from dark to bright as their vectors are alike: a broad diagonal means "
+        "that offsets side by side have like vectors. The slider goes through the blocks."
+    ),
+    "positions_help_none": "",
     "positions_kind": "Kind of position",
     "positions_alt": "Likeness of the position of every place to all others, on a grid of {rows} × {cols}",
     "position_alt": "Likeness of the position in row {row}, column {col} to all others",
-    "positions_relative_alt": "Learned values for every distance, a tile a head; a slider chooses the layer",
+    "positions_relative_alt": "What is learned for every offset, as tiles; a slider chooses the block",
+    "positions_vectors_alt": "How long the learned vector of every offset is, for columns and for rows",
     "positions_structure": "Mean likeness by distance",
     "positions_structure_alt": "How alike two positions are by how many rows or columns they are apart",
     "positions_apart": "places apart",
@@ -66,9 +78,15 @@ TEXTS = {
     "bias_mean": "mean bias of all heads",
     "resolution": "Another resolution",
     "resolution_more": (
-        "The same weights can read a larger or smaller picture: the position table is interpolated in two dimensions. "
+        "The same weights can read a larger or smaller picture: {how}. "
         "Move the slider and let go; the model then answers again, often less surely, as it was not trained for this."
     ),
+    "resolution_table": "the position table is interpolated in two dimensions",
+    "resolution_sine": "the sines are computed anew for the other grid",
+    "resolution_rope": "the rotations are computed anew for the other grid",
+    "resolution_head": "the tables of biases are interpolated in two dimensions",
+    "resolution_channel": "a shorter line uses the middle of a table, a longer one stretches it",
+    "resolution_none": "there is no table of positions to change",
     "resolution_side": "Shorter side of the picture in pixels",
     "resolution_at": "at {cols} × {rows}",
     "resolution_no_answer": "This model names nothing, or found nothing, so there is no answer to compare.",
@@ -97,12 +115,12 @@ TEXTS = {
     "cloud_save": "Save picture",
     "cloud_alt": "The tokens of one layer as a cloud of patches; alike patches lie together",
     "cloud_place": "row {{row}}, column {{col}}",
-    "cloud_how_label": "Placed by",
+    "cloud_how_label": "Placed by (neighbours can take half a minute)",
     "cloud_how": "A cloud is made by one of {ways}.",
     "cloud_pca": "Components (PCA)",
     "cloud_tsne": "Neighbours (t-SNE)",
     "cloud_umap": "Neighbours (UMAP)",
-    "cloud_neighbours": "{name} alone; near patches are neighbours, far distances mean nothing.",
+    "cloud_neighbours": "Only {name} is shown: near patches are neighbours, far distances mean nothing.",
     "cloud_others": "other classes",
     "cloud_classes_about": (
         "The frame’s colour is the best class when the model’s head reads that patch alone, after this layer. "
@@ -132,7 +150,7 @@ TEXTS = {
     "likeness_other_alt": "Similarity in the other picture; the best match is in row {row}, column {col}, {value:.2f}",
     "likeness_scale": "Cosine similarity, dark {low:.2f} to bright {high:.2f}.",
     "likeness_match": "Best match in the other picture: row {row}, column {col}, {value:.2f}.",
-    "layer_number": "Layer",
+    "layer_number": "Layer, counted from 0",
     "after_layer": "After {name}, on a grid of {rows} × {cols}.",
     "clusters": "Number of parts",
     "parts_alt": "{count} parts that k-means finds in the tokens after {name}",

@@ -224,11 +224,16 @@ def _classes(held: Held, trace: Trace, chosen: Sequence[int]) -> tuple[list[tupl
 
 
 def _points(every: Sequence[np.ndarray], scores: np.ndarray) -> np.ndarray:
-    """Return scores [N, 3] as points uint8, 0 and 255 at the edges, on one scale for `every` layer of their fit."""
+    """Return scores [N, 3] as points uint8 within a ball that fills 0 to 255, one scale for `every` layer of their fit.
+
+    A ball can be turned any way without reaching past its frame; extreme tokens stay at its surface.
+    """
     whole = np.concatenate(every)
-    low, high = np.percentile(whole, (100 - EXTREME, EXTREME), axis=0)  # each [3]
-    middle, reach = (low + high) / 2, float((high - low).max()) / 2 or 1.0
-    return np.rint(((scores - middle) / reach).clip(-1, 1) * 127.5 + 127.5).astype(np.uint8)
+    middle = np.percentile(whole, (100 - EXTREME, EXTREME), axis=0).mean(0)  # [3]
+    reach = float(np.percentile(np.linalg.norm(whole - middle, axis=1), EXTREME)) or 1.0
+    found = (scores - middle) / reach
+    found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1.0)
+    return np.rint(found * 127.5 + 127.5).astype(np.uint8)
 
 
 def _evenly(grids: Sequence[tuple[int, int]], most: int) -> list[int]:

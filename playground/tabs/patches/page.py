@@ -152,7 +152,7 @@ def build(panel: Panel) -> None:
     }  # fmt: skip
     for key, tab in page.tabs.items():
         noted = tab.select(partial(_noted, key), None, page.open, **quick)
-        noted.then(page.begin, everything, page.outputs, **{**slow, "show_progress_on": mains[key]})
+        noted.then(page.begin, everything, page.outputs, **_waiting(slow, mains[key]))
     page.asked.change(page.begin, everything, page.outputs, **slow)
     _wire_quick(page, quick)
     _wire_slow(page, panel, slow, private)
@@ -230,16 +230,18 @@ def _wire_slow(page: Page, panel: Panel, slow: dict[str, Any], private: dict[str
             return likeness.sample_of(number)
 
     asked = [panel.picture, page.held]
-    places.side.release(at_side, [*asked, *places.inputs], places.outputs, **slow)
+    places.side.release(at_side, [*asked, *places.inputs], places.outputs, **_waiting(slow, places.grid))
     second = [*asked, like.upload, *like.inputs]
-    read = like.upload.input(beside, second, like.outputs, **slow)
+    compared = _waiting(slow, like.here)
+    read = like.upload.input(beside, second, like.outputs, **compared)
     drawn = like.sample.input(sampled, like.sample, like.upload, show_progress="hidden", **private)
-    shown = drawn.success(beside, second, like.outputs, **slow)
+    shown = drawn.success(beside, second, like.outputs, **compared)
     for good in (read, shown):
         good.success(None, like.upload, None, js=KEEP, **private)
     read.failure(None, None, like.upload, js=PUT_BACK, **private)
-    deep.how.input(another_cloud, [*asked, deep.how], [deep.cloud, deep.about], **slow)
-    two.model.input(two_models, [*asked, two.model], two.outputs, **slow)
+    alone = {**_waiting(slow, deep.cloud), "concurrency_id": "cloud"}  # seconds without a model: others need not wait
+    deep.how.input(another_cloud, [*asked, deep.how], [deep.cloud, deep.about], **alone)
+    two.model.input(two_models, [*asked, two.model], two.outputs, **_waiting(slow, two.view))
 
 
 def _aloud(picture: Picture | None, held: Any, answer: Callable[[Any], Updates]) -> Updates:
@@ -249,6 +251,11 @@ def _aloud(picture: Picture | None, held: Any, answer: Callable[[Any], Updates])
             return gr.skip()
         trace = held.trace or look(picture, held.card.name).trace
         return answer(trace)
+
+
+def _waiting(slow: dict[str, Any], view: Any) -> dict[str, Any]:
+    """Return the settings of a queued event that shows on `view` that it is at work."""
+    return {**slow, "show_progress_on": view}
 
 
 def _with(pick: Callable[..., Updates], event: gr.EventData) -> Callable[..., Updates]:

@@ -1,5 +1,6 @@
 """Part 3: how the model knows where a patch is, and what it answers at another resolution."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -13,6 +14,8 @@ from playground.embeddings.positions import (
     Positions,
     distance_curves,
     kinds,
+    offset_lengths,
+    offset_similarity,
     place_similarity,
     positions,
     resampled,
@@ -28,7 +31,7 @@ from playground.figures.panels import Layer, panels
 from playground.figures.theme import percent
 from playground.image import Picture
 from playground.models.answers import classes_of, objects_of
-from playground.parts import Parts
+from playground.parts import Parts, RelativeTable
 from playground.tabs.patches.held import Grid, Held, centre, scaled
 from playground.texts import say
 from playground.trace import Trace
@@ -52,6 +55,7 @@ class Part:
     beside: gr.Column
     place: PlotlyView
     curves: PlotlyView
+    resized: gr.HTML
     side: gr.Slider
     answer: gr.HTML
 
@@ -61,7 +65,8 @@ class Part:
 
     @property
     def outputs(self) -> list[Any]:
-        return [*self.inputs, self.about, self.grid, self.beside, self.place, self.curves, self.answer]
+        drawn = [self.about, self.grid, self.beside, self.place, self.curves, self.resized, self.answer]
+        return [*self.inputs, *drawn]
 
     def show(self, held: Held, trace: Trace, which: Any, row: Any, col: Any, side: Any) -> Updates:
         """Draw the positions at the model's own resolution."""
@@ -108,20 +113,25 @@ class Part:
             if new != found.grid and numbers_of(row, col):
                 row, col = scaled((int(row), int(col)), found.grid, new)
             found = resampled(found, new)
+        elif found.tables:
+            found = positions(inference.parts(held.card, side=side), which)
         held.memo["at", which, side] = found
         return {self.answer: answered(held, usual, other), **self.draw(held, parts, found, row, col)}
 
     def draw(self, held: Held, parts: Parts, found: Positions, row: Any, col: Any) -> Updates:
         """Return the figures of one way of knowing places."""
-        about = f'<p class="pg-about">{escape(found.sentence)}</p>'
+        texts = {
+            self.about: _about(f"{found.sentence} {say(f'positions_help_{sort(found)}')}"),
+            self.resized: _resized(say("resolution_more", how=say(f"resolution_{sort(found)}"))),
+        }
         if found.grid is None:
             hidden = {part: gr.update(visible=False) for part in (self.beside, self.row, self.col)}
             return {
-                self.about: about,
                 self.grid: tables(found) if found.tables else nothing(),
                 self.place: nothing(),
                 self.curves: structure(found) or nothing(),
                 **hidden,
+                **texts,
             }
         rows, cols = found.grid
         if not (numbers_of(row, col) and 0 <= row < rows and 0 <= col < cols):
@@ -132,11 +142,11 @@ class Part:
             self.beside: gr.update(visible=True),
         }
         return {
-            self.about: about,
             self.grid: maps(held, found, (int(row), int(col))),
             self.place: place(held, found, int(row), int(col)),
             self.curves: held.kept(("structure", found.kind, found.grid), lambda: structure(found)) or nothing(),
             **fields,
+            **texts,
         }
 
 
@@ -153,13 +163,10 @@ def lay_out() -> Part:
                 row = gr.Number(None, label=say("row_plain"), precision=0, min_width=80, visible=False)
                 col = gr.Number(None, label=say("column_plain"), precision=0, min_width=80, visible=False)
     curves = PlotlyView(height=10, elem_id="pg-position-curves")
-    gr.HTML(
-        f'<div class="pg-part"><h2>{escape(say("resolution"))}</h2><p>{escape(say("resolution_more"))}</p></div>',
-        apply_default_css=False,
-    )
+    resized = gr.HTML(apply_default_css=False)
     side = gr.Slider(32, 1024, 224, step=1, label=say("resolution_side"), elem_id="pg-resolution")
     answer = gr.HTML(apply_default_css=False, elem_id="pg-resolution-answer")
-    return Part(which, about, grid, row, col, beside, view, curves, side, answer)
+    return Part(which, about, grid, row, col, beside, view, curves, resized, side, answer)
 
 
 def own(held: Held, trace: Trace, which: Any) -> Positions:
@@ -229,21 +236,22 @@ def place(held: Held, found: Positions, row: int, col: int) -> Figure:
     return overlay(values, region, held.seen, (round(wide), round(high)), alt, strength=0.75, marked=box)
 
 
+def sort(found: Positions) -> str:
+    """Return what is drawn: places of a "table", of a "sine" or a "rope", tables by "head" or by "channel", "none"."""
+    if found.grid is not None:
+        return found.kind
+    return found.tables[0].unit if found.tables else "none"
+
+
 def tables(found: Positions) -> Figure:
-    """Draw tables of relative positions: a tile a head, or for an axial one a line a channel, a table at a time."""
+    """Draw tables of relative positions, one at a time: a tile a head, or how alike the vectors of two offsets are."""
     layers = [
-        Layer(table.name, table.values if table.unit == "head" else _strips(table.values)) for table in found.tables
+        Layer(table.name, table.values)
+        if table.unit == "head"
+        else Layer(table.name, offset_similarity(table), tuple(name for name, _ in table.spans))
+        for table in found.tables
     ]
     return panels(layers, len(layers) - 1, None, say("positions_relative_alt"), shared=False)
-
-
-def _strips(values: np.ndarray) -> np.ndarray:
-    """Return an axial table as one picture: a band an offset, from top to bottom, with the channels along it.
-
-    Bands are as thick as makes the picture about square: a table has far more channels than offsets.
-    """
-    bands = values.reshape(values.shape[0], -1).T  # [offsets, channels]
-    return np.repeat(bands, max(1, bands.shape[1] // bands.shape[0]), axis=0)[None]
 
 
 def structure(found: Positions) -> Figure | None:
@@ -257,16 +265,32 @@ def structure(found: Positions) -> Figure | None:
         return lines(
             [Chart(say("positions_structure"), say("positions_apart"), curves)], say("positions_structure_alt")
         )
-    heads = [table for table in found.tables if table.unit == "head"]
-    if not heads:
+    if not found.tables:
         return None
-    down, along = distance_curves(heads[-1])
+    last = found.tables[-1]
+    if last.unit == "channel":
+        return _vector_lengths(found.tables[-2:])
+    down, along = distance_curves(last)
     charts = []
     for title, curve in ((say("apart_rows"), down), (say("apart_cols"), along)):
         middle = curve.shape[1] // 2
         offsets = range(-middle, middle + 1)
         charts.append(Chart(title, say("positions_offset"), [Curve(say("bias_mean"), offsets, curve.mean(0))]))
-    return lines(charts, say("positions_bias_alt", name=heads[-1].name))
+    return lines(charts, say("positions_bias_alt", name=last.name))
+
+
+def _vector_lengths(found: Sequence[RelativeTable]) -> Figure:
+    """Draw how long the vectors of every offset are, a chart a table."""
+    charts = []
+    for table in found:
+        lengths = offset_lengths(table)  # [spans, offsets]
+        middle = lengths.shape[1] // 2
+        curves = [
+            Curve(name, range(-middle, middle + 1), values)
+            for (name, _), values in zip(table.spans, lengths, strict=True)
+        ]
+        charts.append(Chart(table.name, say("positions_offset"), curves))
+    return lines(charts, say("positions_vectors_alt"))
 
 
 def answered(held: Held, usual: Trace, other: Trace | None) -> str:
@@ -290,6 +314,14 @@ def _answers(held: Held, trace: Trace) -> list[str]:
     boxes, _, _ = objects_of(trace, held.card, LEAST_SCORE)
     found = [(entry.label, entry.score) for entry in classes] + [(box.label, box.score) for box in boxes[:ANSWERS]]
     return [f"{label} · {percent(score)}" for label, score in found]
+
+
+def _about(text: str) -> str:
+    return f'<p class="pg-about">{escape(text)}</p>'
+
+
+def _resized(more: str) -> str:
+    return f'<div class="pg-part"><h2>{escape(say("resolution"))}</h2><p>{escape(more)}</p></div>'
 
 
 def numbers_of(*values: Any) -> bool:
