@@ -20,17 +20,19 @@ from playground.comparison.places import PlaceMap
 from playground.comparison.rows import Row, unknown
 from playground.explanations import Map, Target
 from playground.figures.agreement import agreement
-from playground.figures.difference import COLOURS, Found, difference
+from playground.figures.difference import Found, difference
 from playground.figures.heat import heat
 from playground.figures.strengths import Curve, strengths
+from playground.figures.theme import PALETTE, QUIET
 from playground.image import Picture
 from playground.models.card import Metric
 from playground.tabs import examples, links
 from playground.tabs.compare import drawing, folder, handlers, leaving, parting, picker, placing, touching, words
 from playground.tabs.compare import strengths as measured
-from playground.tabs.compare.held import Asked, Held, Place, agreed, light, wished
+from playground.tabs.compare.held import Asked, Held, Place, agreed, light, paired, wished
 from playground.tabs.compare.parts import Parts, lay_out
 from playground.tabs.compare.touching import Touch
+from playground.texts import say
 
 PICTURE = Picture(photo(64, 48))
 NAMES = ("a", "b", "bad")
@@ -255,7 +257,7 @@ def test_boxes_of_two_detectors_are_drawn_by_who_found_them() -> None:
     both = held(row("a", prediction=one), row("b", prediction=two))
     figure = parting.boxes(PICTURE, both, ("a", "b"))
     assert figure is not None
-    assert sorted(trace.line.color for trace in figure.data) == sorted(COLOURS.values())
+    assert {trace.line.color for trace in figure.data} == {*PALETTE[:2], QUIET}, "as on the cards, and grey for both"
     assert parting.boxes(PICTURE, held(row("a"), row("b")), ("a", "b")) is None
     kinds = parting.said(held(row("a"), row("b", prediction=two)), ("a", "b"))
     assert "different kinds" in kinds
@@ -294,38 +296,44 @@ def test_ranks_of_maps_are_taken_on_the_place_that_both_cover() -> None:
 
 def test_figures_say_in_words_what_they_draw() -> None:
     values = np.array([[1.0, -0.25], [-0.25, np.nan]])
-    drawn = agreement(["one", NASTY], values, "alt")
+    drawn = agreement(["one", NASTY], values, "Rank correlation", "alt")
+    assert drawn.layout.xaxis.title.text == "Rank correlation"
+    assert drawn.layout.xaxis.zeroline is drawn.layout.yaxis.zeroline is False
     assert [note.text for note in drawn.layout.annotations] == ["1.00", "-0.25", "-0.25", "–"]
     assert "<img" not in str(drawn.layout.yaxis.ticktext)
     apart = difference([Found(BOXES[0], "first"), Found(BOXES[1], "both")], ("A", "B"), "data:", (640, 480))
     assert apart.layout.meta["alt"] == "Only A: 1 boxes, only B: 0, both: 1."
     assert len(difference([], ("A", "B"), "data:", (640, 480)).data) == 1
-    curve = Curve("m", (0.0, 1.0), (40.0, 10.0), (39.0, None), (41.0, None))
+    curve = Curve("m", "#123456", (0.0, 1.0), (40.0, 10.0), (39.0, None), (41.0, None))
     lines = strengths([curve, curve], "strength", "top-1 (%)", "alt", 0.5)
     assert len({line.line.dash for line in lines.data}) == 2
+    assert lines.data[0].line.color == "#123456"
     assert list(lines.data[0].error_y.array) == [1.0, 0.0]
     assert lines.layout.shapes[0].x0 == 0.5
 
 
 def test_curves_of_strength_are_drawn_where_they_were_measured(tmp_path: Path) -> None:
     touch = touching.wished("shuffle", 0.5, 8, 0, "")
-    assert measured.measured(touch, tmp_path) is None
+    assert measured.measured(touch, (), tmp_path) is None
     point = {"x": 0.0, "y": 40.0, "low": None, "high": None, "n": 500}
     values = {
         "study": "disturbances", "title": "t", "question": "q", "command": "c", "hardware": "h", "seeds": [0],
         "date": "2026-01-01", "finding": "f", "facts": {},
         "axes": {"x": {"name": "strength", "unit": ""}, "y": {"name": "top-1", "unit": "%"}},
         "series": [{"name": "shuffle: one", "points": [point, {**point, "x": 1.0, "y": 5.0}]},
-                   {"name": "blur: one", "points": [point]}],
+                   {"name": "shuffle: two", "points": [point]}, {"name": "blur: one", "points": [point]}],
     }  # fmt: skip
     (tmp_path / "disturbances.json").write_text(json.dumps(values))
-    drawn = measured.measured(touch, tmp_path)
+    drawn = measured.measured(touch, (), tmp_path)
     assert drawn is not None
-    assert [line.name for line in drawn.data] == ["one"]
+    assert [(line.name, line.line.color) for line in drawn.data] == [("one", PALETTE[0]), ("two", PALETTE[1])]
+    compared = measured.measured(touch, ("elsewhere", "two"), tmp_path)
+    assert compared is not None
+    assert [(line.name, line.line.color) for line in compared.data] == [("two", PALETTE[1]), ("one", PALETTE[2])]
     assert "500 validation photos" in drawn.layout.meta["alt"]
-    assert measured.measured(touching.wished("rotate", 0.5, 8, 0, ""), tmp_path) is None
+    assert measured.measured(touching.wished("rotate", 0.5, 8, 0, ""), (), tmp_path) is None
     (tmp_path / "disturbances.json").write_text("{")
-    assert measured.measured(touch, tmp_path) is None
+    assert measured.measured(touch, (), tmp_path) is None
 
 
 # leaving
@@ -448,6 +456,32 @@ def test_rows_come_one_by_one_and_a_failing_model_fills_its_own(parts: Parts, as
     assert state[parts.parting.ranks].data[0].z[0][1] == pytest.approx(1.0)
 
 
+def test_a_stopped_run_says_which_models_it_never_reached(parts: Parts, asked: list[Any]) -> None:
+    do = handlers.Handlers(parts)
+    begun = next(do.ask(PICTURE, *settings(None)))
+    assert Parsed(begun[parts.cards]).texts.count(say("compare_waiting")) == len(NAMES)
+    stopped = do.stopped(replace(begun[parts.held], rows={"a": row("a")}))
+    assert Parsed(stopped[parts.cards]).texts.count(say("compare_not_asked")) == len(NAMES) - 1
+    assert stopped[parts.picking.stop]["visible"] is False
+    assert parts.cards not in do.stopped(None)
+
+
+def test_the_two_that_part_are_among_those_that_answered(parts: Parts, asked: list[Any]) -> None:
+    given = settings(None, names=("bad", "a", "b"))
+    given[-2:] = ["bad", "a"]
+    state = run(handlers.Handlers(parts).ask(PICTURE, *given))
+    first, second = state[parts.parting.first], state[parts.parting.second]
+    assert (first["value"], second["value"]) == ("b", "a")
+    assert [name for _, name in first["choices"]] == ["a", "b"]
+    assert state[parts.parting.apart].count("<figure>") == 1
+
+
+def test_a_model_that_was_left_out_meanwhile_is_no_error(parts: Parts) -> None:
+    for field in (parts.parting.first, parts.parting.second):
+        assert field.preprocess("left-out-meanwhile") == "left-out-meanwhile"
+    assert paired(("a", "b"), "left-out-meanwhile", "a") == ("b", "a")
+
+
 def test_an_equal_question_is_not_asked_twice_and_another_touch_is_another(parts: Parts, asked: list[Any]) -> None:
     do = handlers.Handlers(parts)
     kept = run(do.ask(PICTURE, *settings(None)))[parts.held]
@@ -483,10 +517,10 @@ def test_pointing_and_touching_run_no_model(parts: Parts, asked: list[Any]) -> N
     cell = do.cell(click, PICTURE, "mask", 0.5, 8, 0, "")
     assert (cell[parts.touching.cells], cell[parts.touching.strength]) == ("2,4", 1)
     assert do.cell(click, PICTURE, "rotate", 0.5, 8, 0, "") == {}
-    touched = do.touch(PICTURE, "mask", 1, 8, 0, "2,4")
+    touched = do.touch(PICTURE, NAMES, "mask", 1, 8, 0, "2,4")
     assert "<rect" in touched[parts.touching.frame]
     assert "share of the place" in touched[parts.touching.about]
-    assert "Strength must be" in do.touch(PICTURE, "mask", None, 8, 0, "")[parts.touching.problem]
+    assert "Strength must be" in do.touch(PICTURE, NAMES, "mask", None, 8, 0, "")[parts.touching.problem]
     assert asked == []
 
 
@@ -538,6 +572,7 @@ FIELDS = {
     "touch": gr.Dropdown([("No", ""), ("Mask", "mask")], value="", render=False),
     "strength": gr.Slider(0, 1, 0.5, render=False),
     "cells": gr.Textbox(render=False),
+    "first": gr.Dropdown(["a"], value="a", allow_custom_value=True, render=False),
 }
 KEYS = ("predict", "compare")
 
@@ -545,7 +580,7 @@ KEYS = ("predict", "compare")
 def test_a_link_opens_the_view_it_was_made_of() -> None:
     example = examples.examples()[-1]
     shown = Picture(example.open().convert("RGB"))
-    given = (["a", "untrained:b"], "mask", 0.25, "1,2:3,4")
+    given = (["a", "untrained:b"], "mask", 0.25, "1,2:3,4", "untrained:b")
     query = links.make(KEYS, list(FIELDS), shown, "everyday-vit", "compare", *given)
     values = links.fields_of("?" + query, KEYS, FIELDS)
     assert values[0]["selected"] == "compare"
@@ -556,18 +591,19 @@ def test_a_link_opens_the_view_it_was_made_of() -> None:
 
 
 def test_a_picture_of_one_s_own_is_not_in_the_link_and_too_much_is_refused() -> None:
-    query = links.make(KEYS, list(FIELDS), PICTURE, None, "no-such-tab", [], "", 0.5, "")
+    query = links.make(KEYS, list(FIELDS), PICTURE, None, "no-such-tab", [], "", 0.5, "", "")
     assert "picture" not in query
     assert "tab" not in query
     with pytest.raises(ValueError, match="more than a link can carry"):
-        links.make(KEYS, list(FIELDS), PICTURE, None, "compare", [], "mask", 1, "1,2 " * 60)
+        links.make(KEYS, list(FIELDS), PICTURE, None, "compare", [], "mask", 1, "1,2 " * 60, "")
 
 
 @pytest.mark.parametrize(
     "query",
     [
         "", "tab=no-such&s.strength=7&s.touch=%22evil%22&s.cells=5", "s.strength=NaN&s.touch=1&models=<x>,../y",
-        "s.strength=true&tab=%00", "x" * 10_000, None, "s.model=%22hf-hub:some/where%22&picture=../../etc/passwd",
+        "s.strength=true&tab=%00&s.first=7", "x" * 10_000, None,
+        "s.model=%22hf-hub:some/where%22&picture=../../etc/passwd",
     ],
 )  # fmt: skip
 def test_a_forged_link_changes_nothing(query: Any) -> None:

@@ -9,11 +9,11 @@ from playground.figures.scales import SIGNED, stops
 from playground.figures.theme import figure, ink, plain
 
 ROW = 44
-ABOVE = 34
+ABOVE = 60
 LONGEST_NAME = 16
 
 
-def agreement(names: Sequence[str], values: np.ndarray, alt: str) -> go.Figure:
+def agreement(names: Sequence[str], values: np.ndarray, title: str, alt: str) -> go.Figure:
     """Draw values [N, N], -1 to 1 and NaN where nothing can be said, as cells with their number.
 
     A click gives the cell as [row, col].
@@ -40,7 +40,7 @@ def agreement(names: Sequence[str], values: np.ndarray, alt: str) -> go.Figure:
         for row in range(len(names))
         for col in range(len(names))
     ]
-    axis = {"tickvals": list(range(len(names))), "fixedrange": True, "showgrid": False}
+    axis = {"tickvals": list(range(len(names))), "fixedrange": True, "showgrid": False, "zeroline": False}
     numbers = [str(place) for place in range(1, len(names) + 1)]  # above the columns, where names would overlap
     numbered = [f"{place}  {name}" for place, name in zip(numbers, shown, strict=True)]
     layout = {
@@ -49,6 +49,7 @@ def agreement(names: Sequence[str], values: np.ndarray, alt: str) -> go.Figure:
             **axis,
             "ticktext": numbers,
             "side": "top",
+            "title": {"text": plain(title), "font": {"size": 13}},
             "tickangle": 0,
             "automargin": True,
             "tickfont": {"size": 12},

@@ -12,7 +12,6 @@ from playground.figures.theme import PALETTE, QUIET, clear, figure, ink, percent
 from playground.trace import Box
 
 Side = Literal["first", "second", "both"]
-COLOURS: dict[Side, str] = {"first": PALETTE[1], "second": PALETTE[0], "both": QUIET}
 NAMED = 16
 
 
@@ -24,20 +23,31 @@ class Found:
     side: Side
 
 
-def difference(found: Sequence[Found], names: tuple[str, str], picture: str, size: tuple[int, int]) -> go.Figure:
-    """Draw the boxes on the encoded `picture` of an upload of (width, height) `size`, coloured by who found them."""
+def difference(
+    found: Sequence[Found],
+    names: tuple[str, str],
+    picture: str,
+    size: tuple[int, int],
+    colours: tuple[str, str] = (PALETTE[0], PALETTE[1]),
+) -> go.Figure:
+    """Draw the boxes on the encoded `picture` of an upload of (width, height) `size`, in the colour of who found them.
+
+    What both found is grey.
+    """
+    by_side: dict[Side, str] = {"first": colours[0], "second": colours[1], "both": QUIET}
     ordered = sorted(found, key=lambda one: one.side != "both")  # what tells them apart lies on top
-    traces = [_outline(one, names) for one in ordered] or [go.Scatter(x=[None], y=[None], hoverinfo="skip")]
+    nothing = [go.Scatter(x=[None], y=[None], hoverinfo="skip")]
+    traces = [_outline(one, names, by_side[one.side]) for one in ordered] or nothing
     apart = sorted((one for one in found if one.side != "both"), key=lambda one: -one.box.score)[:NAMED]
-    layout = {**ground([picture], size), "annotations": [_name(one, size) for one in reversed(apart)]}
+    notes = [_name(one, size, by_side[one.side]) for one in reversed(apart)]
+    layout = {**ground([picture], size), "annotations": notes}
     counts = [sum(one.side == side for one in found) for side in ("first", "second", "both")]
     alt = f"Only {names[0]}: {counts[0]} boxes, only {names[1]}: {counts[1]}, both: {counts[2]}."
     return figure(traces, layout, alt, HEIGHT, aspect=size[0] / size[1])
 
 
-def _outline(found: Found, names: tuple[str, str]) -> go.Scatter:
+def _outline(found: Found, names: tuple[str, str], colour: str) -> go.Scatter:
     left, top, right, bottom = (round(edge, 1) for edge in found.box.box_xyxy)
-    colour = COLOURS[found.side]
     who = {"first": f"only {names[0]}", "second": f"only {names[1]}", "both": "both"}[found.side]
     return go.Scatter(
         x=[left, right, right, left, left],
@@ -57,10 +67,9 @@ def _dash(side: Side) -> str:
     return {"first": "solid", "second": "dash", "both": "solid"}[side]  # told apart without colour too
 
 
-def _name(found: Found, size: tuple[int, int]) -> dict[str, object]:
+def _name(found: Found, size: tuple[int, int], colour: str) -> dict[str, object]:
     left, top, right, _ = found.box.box_xyxy
     far = left > 0.75 * size[0]
-    colour = COLOURS[found.side]
     return {
         "x": right if far else left,
         "y": top,

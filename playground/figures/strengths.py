@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from playground.figures.theme import PALETTE, QUIET, clear, figure, plain
+from playground.figures.theme import QUIET, clear, figure, plain
 
 HEIGHT = 320
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")  # told apart without colour too
@@ -13,9 +13,10 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")  # told 
 
 @dataclass(frozen=True)
 class Curve:
-    """One model's points: `x` and `y`, and where several seeds were measured the least and greatest of them."""
+    """One model's points: `x` and `y`, and the ends of each one's interval where known; `colour` is its line's."""
 
     name: str
+    colour: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     low: tuple[float | None, ...]
@@ -25,7 +26,7 @@ class Curve:
 def strengths(curves: Sequence[Curve], x_title: str, y_title: str, alt: str, at: float | None = None) -> go.Figure:
     """Draw the curves on one scale from 0; `at` marks the strength that is set now."""
     grid = {"gridcolor": clear(QUIET, 0.25), "zeroline": False, "fixedrange": True, "automargin": True}
-    most = max((value for curve in curves for value in curve.y), default=1.0)
+    most = max((value for curve in curves for value in (*curve.y, *curve.high) if value is not None), default=1.0)
     traces = [_line(curve, number) for number, curve in enumerate(curves)]
     now = {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper"}
     layout = {
@@ -52,13 +53,12 @@ def _line(curve: Curve, number: int) -> go.Scatter:
         "thickness": 1.2,
         "width": 3,
     }
-    colour = PALETTE[number % len(PALETTE)]
     return go.Scatter(
         x=list(curve.x),
         y=list(curve.y),
         mode="lines+markers",
         name=plain(curve.name),
-        line={"color": colour, "width": 2.5, "dash": DASHES[number % len(DASHES)]},
+        line={"color": curve.colour, "width": 2.5, "dash": DASHES[number % len(DASHES)]},
         marker={"size": 6},
         error_y=bars if spread else None,
         hovertemplate="%{y:.1f}<extra>%{fullData.name}</extra>",

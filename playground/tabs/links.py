@@ -5,7 +5,7 @@ value is checked against its field, and what does not fit is left out.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,11 +34,15 @@ MODEL = "model"
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """The button that makes a link, where its query passes through, and the panel, which opens as a link says."""
+    """The button that makes a link, where its query passes through, and the panel, which opens as a link says.
+
+    `opened` listens for the panel having its picture and model, whatever the link says.
+    """
 
     panel: Panel
     copy: gr.Button
     query: gr.Textbox
+    opened: Callable[..., Any]
 
 
 def build_link(panel: Panel) -> Link:
@@ -49,7 +53,7 @@ def build_link(panel: Panel) -> Link:
     private: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     restored = panel.page.load(panel_of, query, fields, js=ADDRESS, **private)
     restored.success(None, panel.picture, None, js=KEEP, **private)
-    return Link(replace(panel, changes=(restored.success, *panel.changes)), copy, query)
+    return Link(replace(panel, changes=(restored.success, *panel.changes)), copy, query, restored.then)
 
 
 def make(keys: Collection[str], names: Sequence[str], picture: Picture | None, *given: Any) -> str:
@@ -99,6 +103,8 @@ def fits(field: Any, value: Any) -> bool:
     """Whether the value is one that the field itself could give."""
     if getattr(field, "multiselect", False):
         return isinstance(value, list)  # names, which are checked where they are used
+    if getattr(field, "allow_custom_value", False):
+        return isinstance(value, str)  # likewise
     if isinstance(field, gr.Dropdown | gr.Radio):
         return any(type(value) is type(known) and value == known for _, known in field.choices)
     if isinstance(field, gr.Slider | gr.Number):
@@ -126,7 +132,7 @@ def wire(link: Link, tabs: gr.Tabs, keys: Sequence[str]) -> None:
     told.success(None, None, link.copy, js=f"() => {json.dumps(say('link_copied'))}", **private).then(
         None, None, link.copy, js=AGAIN % json.dumps(say("link_copy")), **private
     )
-    panel.page.load(said, link.query, [tabs, *fields.values()], js=ADDRESS, **private)
+    link.opened(said, link.query, [tabs, *fields.values()], js=ADDRESS, **private)  # a tab asks about what is there
 
 
 def _plain(value: Any) -> bool:

@@ -102,7 +102,7 @@ TEXTS = {
     "part_ranks": "Rank correlation of the maps for the chosen place, from -1 to 1",
     "part_agreement": "Agreement {value}, from 0 to 1: {measure}.",
     "part_maps": "Their maps for the chosen place",
-    "part_maps_more": "red: higher in the ranks of {first}; blue: of {second}; where they agree, the picture",
+    "part_maps_more": "each model’s colour where its map ranks higher; where they agree, the picture",
     "part_need_two": "Choose at least two models to see where they part.",
     "folder_title": "Over a folder of pictures",
     "folder_lead": "Where do these two models disagree most? Choose pictures; the most disputed come first.",

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from playground.disturb.cells import cell_box
-from playground.figures.heat import heat
+from playground.figures.heat import heat, sided
 from playground.figures.overlay import MARK
 from playground.figures.picture import encode
 from playground.figures.scales import RISING, SIGNED, css
@@ -28,7 +28,7 @@ class Frame:
     """One picture to point at: its title and a line below, and a map.
 
     `values` is [rows, cols] on `region_xyxy` in pixels of the picture; None leaves the picture bare. `start_xyxy` is
-    where the map starts from.
+    where the map starts from. `sides` are the colours above and below 0 of a map of -1 to 1, in place of a scale.
     """
 
     title: str
@@ -38,6 +38,7 @@ class Frame:
     region_xyxy: XYXY = (0.0, 0.0, 1.0, 1.0)
     start_xyxy: XYXY | None = None
     alt: str = ""
+    sides: tuple[str, str] | None = None
 
 
 def frames(
@@ -97,6 +98,8 @@ def _heat(frame: Frame, size: tuple[int, int], low: float, high: float, signed: 
     assert frame.values is not None
     x0, y0, x1, y1 = frame.region_xyxy
     style = _at(x0 / size[0], y0 / size[1], x1 / size[0], y1 / size[1])
+    if frame.sides is not None:
+        return f'<img alt="" src="{sided(frame.values, *frame.sides)}" style="{style}">'
     return f'<img alt="" src="{heat(frame.values, low, high, signed)}" style="{style};opacity:{STRENGTH}">'
 
 

@@ -18,7 +18,7 @@ from playground.figures.theme import percent
 from playground.image import Picture
 from playground.tabs.attention.working import told
 from playground.tabs.compare import drawing, folder, leaving, parting, picker, placing, strengths, touching, words
-from playground.tabs.compare.held import BOX, Asked, Held, Wish, agreed, light, wished
+from playground.tabs.compare.held import BOX, Asked, Held, Wish, agreed, light, paired, wished
 from playground.tabs.compare.parts import Parts
 from playground.tabs.compare.touching import NOTHING, Touch
 from playground.texts import say
@@ -91,7 +91,7 @@ class Handlers:
         """Show the fields of a box, or of a point."""
         return {field: gr.update(visible=shape == BOX) for field in self.parts.placing.numbers[2:]}
 
-    def touch(self, picture: Picture | None, *fields: Any) -> Updates:
+    def touch(self, picture: Picture | None, models: Any, *fields: Any) -> Updates:
         """Show the picture as it is touched, before any model is asked."""
         parts = self.parts.touching
         if picture is None:
@@ -101,7 +101,7 @@ class Handlers:
             shown = touching.touched(picture, touch)
         except ValueError as error:
             return {parts.problem: words.problem(str(error))}
-        return {parts.problem: "", **self._touched(shown, touch)}
+        return {parts.problem: "", **self._touched(shown, touch, picker.wished(models))}
 
     def cell(self, event: gr.EventData, picture: Picture | None, *fields: Any) -> Updates:
         """Take a click on a cell of the picture."""
@@ -154,14 +154,13 @@ class Handlers:
                 raise ValueError(say("leave_nothing"))
             return leaving.file_of(kind, touching.touched(picture, held.asked.touch), held)
 
-    def stopped(self) -> Updates:
-        """Say that the run was stopped."""
-        picking = self.parts.picking
-        return {
-            self.parts.caption: words.caption(say("compare_stopped")),
-            picking.stop: gr.update(visible=False),
-            picking.measure: gr.update(visible=True),
-        }
+    def stopped(self, held: Held | None) -> Updates:
+        """Say that the run was stopped, and on the cards of which models it was too early."""
+        said = {self.parts.caption: words.caption(say("compare_stopped")), **self._waits(False)}
+        if held is None:
+            return said
+        names = held.asked.names
+        return {**said, self.parts.cards: words.cards(names, held.rows, picker.titles(names))}
 
     # the steps of a comparison
 
@@ -221,7 +220,7 @@ class Handlers:
             parts.caption: words.summary((), len(names)),
             parts.cards: words.cards(names, {}, picker.titles(names), over=False),
             parts.touching.problem: "",
-            **self._touched(shown, asked.touch),
+            **self._touched(shown, asked.touch, names),
             **self._waits(True),
         }
 
@@ -257,25 +256,26 @@ class Handlers:
         }
 
     def _parted(self, shown: Picture, held: Held, wish: Wish, made: Sequence[PlaceMap] | None) -> Updates:
-        """Show where the two chosen models part, and where there are maps how alike these are."""
+        """Show where two of the models that answered part, and where there are maps how alike these are."""
         parts = self.parts.parting
-        offered = [(held.rows[name].title, name) for name in held.asked.names if name in held.rows]
-        chosen = dict(zip((parts.first, parts.second), wish.pair, strict=True))
+        offered = [(held.rows[name].title, name) for name in held.answered]
+        pair = paired(held.answered, *wish.pair)
+        chosen = dict(zip((parts.first, parts.second), pair, strict=True))
         return {
             **{field: gr.update(choices=offered, value=name or None) for field, name in chosen.items()},
-            parts.said: parting.said(held, wish.pair),
-            parts.boxes: parting.boxes(shown, held, wish.pair) or nothing(),
-            parts.apart: parting.maps_apart(shown, made or (), wish.pair),
+            parts.said: parting.said(held, pair),
+            parts.boxes: parting.boxes(shown, held, pair) or nothing(),
+            parts.apart: parting.maps_apart(shown, held, made or (), pair),
             **({} if made is None else {parts.ranks: parting.ranks(made) or nothing()}),
         }
 
-    def _touched(self, shown: Picture, touch: Touch) -> Updates:
+    def _touched(self, shown: Picture, touch: Touch, names: Sequence[str]) -> Updates:
         parts = self.parts
         about = say("touch_none")
         if touch.kind != NOTHING:
             kind = kind_of(touch.kind)
             about = say("touch_about", strength=kind.strength, formula=kind.formula)
-        figure = strengths.measured(touch)
+        figure = strengths.measured(touch, names)
         return {
             parts.touching.frame: drawing.touch_frame(shown, touch),
             parts.touching.about: words.note(about),

@@ -70,6 +70,12 @@ class Held:
         """Whether every model has its row."""
         return len(self.rows) == len(self.asked.names)
 
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The models that gave an answer, in the order of the picker."""
+        there = [self.rows.get(name) for name in self.asked.names]
+        return tuple(row.model for row in there if row is not None and row.prediction is not None)
+
 
 def wished(settings: Sequence[Any]) -> Wish:
     """Return the wish in the fields: models, touch (5 fields), method, shape, four numbers, first and second model.
@@ -86,7 +92,14 @@ def wished(settings: Sequence[Any]) -> Wish:
         if shares[0] == shares[2] or shares[1] == shares[3]:
             raise ValueError(say("place_empty"))
     names = picker.wished(models)
-    return Wish(names, touch, Place(method_of(method).name, shares), _pair(names, first, second))
+    return Wish(names, touch, Place(method_of(method).name, shares), paired(names, first, second))
+
+
+def paired(names: Sequence[str], first: Any, second: Any) -> tuple[str, str]:
+    """Return two different models of these names: the given ones where they are among them; "" where there is none."""
+    one = first if first in names else next((name for name in names if name != second), "")
+    two = second if second in names and second != one else next((name for name in names if name != one), "")
+    return one, two
 
 
 def light(row: Row) -> Row:
@@ -110,10 +123,3 @@ def _percent(value: Any, name: str) -> float:
         return checks.share(value / 100, name)
     except (TypeError, ValueError):
         raise ValueError(say("place_percent", name=name)) from None
-
-
-def _pair(names: tuple[str, ...], first: Any, second: Any) -> tuple[str, str]:
-    """Return two different chosen models: the given ones where they are still chosen; "" where there is none."""
-    one = first if first in names else next((name for name in names if name != second), "")
-    two = second if second in names and second != one else next((name for name in names if name != one), "")
-    return one, two

@@ -49,8 +49,8 @@ def build(panel: Panel) -> None:
     def cell(event: gr.EventData, picture: Picture | None, *fields: Any) -> Updates:
         return do.cell(event, picture, *fields) or gr.skip()
 
-    def touched(picture: Picture | None, *fields: Any) -> Updates:
-        return do.touch(picture, *fields) or gr.skip()
+    def touched(picture: Picture | None, *given: Any) -> Updates:
+        return do.touch(picture, *given) or gr.skip()
 
     def pick(event: gr.EventData) -> Updates:
         return do.pick(event) or gr.skip()
@@ -58,8 +58,9 @@ def build(panel: Panel) -> None:
     def search(event: gr.KeyUpData, chosen: Any) -> Any:
         return gr.update(choices=picker.found(event.input_value, chosen))
 
-    names = (MODELS, "touch", "strength", "grid", "seed", "cells", "method", "shape", "x", "y", "x1", "y1")
-    for name, field in zip(names, [picking.models, *touching.inputs, *placing.inputs], strict=True):
+    touch_names = ("touch", "strength", "grid", "seed", "cells")
+    names = (MODELS, *touch_names, "method", "shape", "x", "y", "x1", "y1", "first", "second")
+    for name, field in zip(names, parts.settings[1:], strict=True):
         panel.remember(name, field)
 
     fields = [picking.models, *touching.inputs]
@@ -69,14 +70,14 @@ def build(panel: Panel) -> None:
     picking.models.key_up(search, picking.models, picking.models, **quick)
 
     touch = [touching.frame, touching.about, touching.problem, touching.cells, touching.strength, parts.curves]
-    gr.on([f.change for f in touching.inputs], touched, [panel.picture, *touching.inputs], touch, **quick)
+    gr.on([f.change for f in touching.inputs], touched, [panel.picture, *fields], touch, **quick)
     touching.frame.pick(cell, [panel.picture, *touching.inputs], touch, **quick)
     touching.clear.click(lambda: "", None, touching.cells, **quick)
 
     placing.frames.pick(pick, None, [*placing.numbers, placing.shape], **quick)
     placing.shape.change(do.shape, placing.shape, list(placing.numbers[2:]), **quick)
     looked = gr.on([field.change for field in placing.inputs], look, inputs, parts.outputs, **slow)
-    picking.stop.click(do.stopped, None, parts.outputs, cancels=[*asked, measured, looked], **quick)
+    picking.stop.click(do.stopped, parts.held, parts.outputs, cancels=[*asked, measured, looked], **quick)
     gr.on([parting.first.input, parting.second.input], pair, inputs, parts.outputs, **slow)
 
     going = [parting.pictures, parting.go, parting.halt]

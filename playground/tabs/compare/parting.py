@@ -12,11 +12,11 @@ from playground.comparison.places import PlaceMap
 from playground.explanations import Map
 from playground.figures import Figure
 from playground.figures.agreement import agreement
-from playground.figures.difference import COLOURS, Found, Side, difference
+from playground.figures.difference import Found, Side, difference
 from playground.figures.picture import encode
-from playground.figures.theme import percent
+from playground.figures.theme import QUIET, percent
 from playground.image import Picture
-from playground.tabs.compare import drawing
+from playground.tabs.compare import drawing, words
 from playground.tabs.compare.held import Held
 from playground.texts import say
 from playground.trace import Box, ClassScore, Prediction, Segment
@@ -44,7 +44,9 @@ def said(held: Held, pair: tuple[str, str]) -> str:
         "both": [_both(a, b) for a, b in parted.both],
         "second": [_line(entry) for entry in parted.only_b],
     }
-    columns = "".join(_column(side, names[side], lines) for side, lines in lists.items())
+    first, second = colours(held, pair)
+    by_side: dict[Side, str] = {"first": first, "both": QUIET, "second": second}
+    columns = "".join(_column(by_side[side], names[side], lines) for side, lines in lists.items())
     return f'<div class="pg-versus">{columns}</div><p class="pg-about">{escape(how)}</p>'
 
 
@@ -57,11 +59,17 @@ def boxes(shown: Picture, held: Held, pair: tuple[str, str]) -> Figure | None:
     drawn = [Found(box, "first") for box in parted.only_a] + [Found(box, "second") for box in parted.only_b]
     drawn += [Found(box, "both") for box, _ in parted.both]
     titles = (held.rows[pair[0]].title, held.rows[pair[1]].title)
-    return difference(drawn, titles, encode(shown.rgb), shown.rgb.size)
+    return difference(drawn, titles, encode(shown.rgb), shown.rgb.size, colours(held, pair))
 
 
-def maps_apart(shown: Picture, made: Sequence[PlaceMap], pair: tuple[str, str]) -> str:
-    """Return the picture with where the first's map ranks higher in red and the second's in blue; alike left clear."""
+def colours(held: Held, pair: tuple[str, str]) -> tuple[str, str]:
+    """Return the colours of the two models' cards."""
+    first, second = (words.colour_of(held.asked.names.index(name)) for name in pair)
+    return first, second
+
+
+def maps_apart(shown: Picture, held: Held, made: Sequence[PlaceMap], pair: tuple[str, str]) -> str:
+    """Return the picture with the colour of each model where its map ranks higher; alike left clear."""
     maps = {found.model: found for found in made if found.made is not None}
     if pair[0] not in maps or pair[1] not in maps:
         return ""
@@ -72,10 +80,12 @@ def maps_apart(shown: Picture, made: Sequence[PlaceMap], pair: tuple[str, str]) 
     if apart is None:
         return ""
     values, region_xyxy = apart
-    values = np.where(np.abs(values) < CLEAR, np.nan, values)
-    title, line = say("part_maps"), say("part_maps_more", first=one.title, second=two.title)
-    frame = drawing.Frame(title, line, "", values, region_xyxy, None, f"{title}. {line}")
-    return drawing.frames(shown, [frame], (), -1, 1, signed=True, within="pg-part-maps")
+    values = np.where(np.abs(values) < CLEAR, 0.0, values)
+    sides = colours(held, pair)
+    key = words.key(zip(sides, (one.title, two.title), strict=True))
+    title, line = say("part_maps"), say("part_maps_more")
+    frame = drawing.Frame(title, line, "", values, region_xyxy, None, f"{title}. {line}", sides)
+    return key + drawing.frames(shown, [frame], (), -1, 1, within="pg-part-maps")
 
 
 def ranks(made: Sequence[PlaceMap]) -> Figure | None:
@@ -94,7 +104,8 @@ def ranks(made: Sequence[PlaceMap]) -> Figure | None:
         for col, two in enumerate(there)
         if row < col and np.isfinite(values[row, col])
     ]
-    return agreement([found.title for found in there], values, f"{say('part_ranks')}: {', '.join(pairs)}")
+    title = say("part_ranks")
+    return agreement([found.title for found in there], values, title, f"{title}: {', '.join(pairs)}")
 
 
 def rank_difference(one: Map, two: Map) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
@@ -168,7 +179,7 @@ def _both(one: Any, two: Any) -> str:
     return f"{one.label} {percent(one.score)} / {percent(two.score)}"
 
 
-def _column(side: Side, title: str, lines: Sequence[str]) -> str:
+def _column(colour: str, title: str, lines: Sequence[str]) -> str:
     shown = [*lines[:LISTED], *([f"… {len(lines) - LISTED}"] if len(lines) > LISTED else [])]
     items = "".join(f"<li>{escape(line)}</li>" for line in shown) or f"<li>{escape(say('part_nobody'))}</li>"
-    return f'<section style="--side:{COLOURS[side]}"><h3>{escape(title)}</h3><ul>{items}</ul></section>'
+    return f'<section style="--side:{colour}"><h3>{escape(title)}</h3><ul>{items}</ul></section>'

@@ -220,17 +220,10 @@ def _parting() -> Parting:
     gr.HTML(words.heading("part"), apply_default_css=False)
     names = picker.first()
     offered = [(title, name) for name, title in picker.titles(names).items()]
+    given = (*names, None, None)
     with gr.Row(elem_classes="pg-pair"):
-        first = gr.Dropdown(
-            offered, value=names[0] if names else None, label=say("part_first"), min_width=140, elem_id="pg-part-first"
-        )
-        second = gr.Dropdown(
-            offered,
-            value=names[1] if len(names) > 1 else None,
-            label=say("part_second"),
-            min_width=140,
-            elem_id="pg-part-second",
-        )
+        first = _one_of_pair("first", offered, given[0])
+        second = _one_of_pair("second", offered, given[1])
     problem = gr.HTML(apply_default_css=False)
     said = gr.HTML(elem_id="pg-part-said", apply_default_css=False)
     boxes = PlotlyView(height=10, elem_id="pg-part-boxes")
@@ -249,6 +242,17 @@ def _parting() -> Parting:
         halt = gr.Button(say("stop_method"), visible=False, min_width=80)
     pictures = gr.HTML(elem_id="pg-folder", apply_default_css=False)
     return Parting(first, second, said, boxes, apart, ranks, problem, files, go, halt, pictures)
+
+
+def _one_of_pair(key: str, offered: list[tuple[str, str]], value: str | None) -> gr.Dropdown:
+    return gr.Dropdown(
+        offered,
+        value=value,
+        label=say(f"part_{key}"),
+        min_width=140,
+        allow_custom_value=True,  # an event may bring a model that was left out meanwhile; `paired` checks the names
+        elem_id=f"pg-part-{key}",
+    )
 
 
 def _leaving() -> Leaving:

@@ -1,20 +1,24 @@
 """Accuracy against the strength of the chosen disturbance, where that was measured."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from playground.disturb import kind_of
 from playground.evaluation import study
 from playground.figures import Figure
 from playground.figures.strengths import Curve, strengths
-from playground.tabs.compare import picker
+from playground.tabs.compare import picker, words
 from playground.tabs.compare.touching import NOTHING, Touch
 from playground.texts import say
 
 STUDY = "disturbances"
 
 
-def measured(touch: Touch, folder: Path = study.STUDIES) -> Figure | None:
-    """Draw the curves of the touch's kind, one a model, from series named "KIND: MODEL"; None without measurements."""
+def measured(touch: Touch, models: Sequence[str] = (), folder: Path = study.STUDIES) -> Figure | None:
+    """Draw the curves of the touch's kind, one a model, from series named "KIND: MODEL"; None without measurements.
+
+    Those of `models` have the colours of their cards and come first.
+    """
     if touch.kind == NOTHING or STUDY not in study.names(folder):
         return None
     try:
@@ -26,10 +30,13 @@ def measured(touch: Touch, folder: Path = study.STUDIES) -> Figure | None:
     if not names:
         return None
     titles = picker.titles(names)
+    order = list(dict.fromkeys([*models, *names]))
     chosen = [series for series in found.series if series.name.startswith(start) and series.points]
+    chosen.sort(key=lambda series: order.index(series.name.removeprefix(start)))
     curves = [
         Curve(
-            titles[series.name.removeprefix(start)],
+            titles[name := series.name.removeprefix(start)],
+            words.colour_of(order.index(name)),
             tuple(point.x for point in series.points),
             tuple(point.y for point in series.points),
             tuple(point.low for point in series.points),

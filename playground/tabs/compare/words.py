@@ -1,6 +1,6 @@
 """The Compare tab in words: cards, the table, where two models part. Every text that is not ours is escaped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from playground.comparison.rows import Row
@@ -97,6 +97,12 @@ def metric(value: Metric | None) -> tuple[str, str, float | None]:
 def heading(key: str) -> str:
     """Return the heading of a part of the tab and what it is for."""
     return f'<div class="pg-part-head"><h2>{escape(say(f"{key}_title"))}</h2><p>{escape(say(f"{key}_lead"))}</p></div>'
+
+
+def key(entries: Iterable[tuple[str, str]]) -> str:
+    """Return which colour stands for what."""
+    dots = "".join(f'<span><i style="background:{colour}"></i>{escape(text)}</span>' for colour, text in entries)
+    return f'<p class="pg-key">{dots}</p>'
 
 
 def note(text: str) -> str:
