@@ -225,10 +225,23 @@ def test_one_s_own_json_file_is_found(tmp_path: Path) -> None:
     write_coco(tmp_path)
     (tmp_path / "annotations" / "instances_val2017.json").rename(tmp_path / "mine.json")
     (tmp_path / "val2017").rename(tmp_path / "images")
-    assert len(coco.boxed(tmp_path, "val")) == 2
+    facts = json.loads((tmp_path / "mine.json").read_text())
+    facts["images"] = [facts["images"][0] | {"id": i, "file_name": f"{i}.png"} for i in range(20)]
+    (tmp_path / "mine.json").write_text(json.dumps(facts))
+    Image.new("RGB", (40, 30)).save(tmp_path / "images" / "0.png")
+    parts = [coco.boxed(tmp_path, split) for split in ("train", "val")]
+    assert sum(map(len, parts)) == 20 and 0 < len(parts[1]) < 10
+    assert sum(len(part.truth(i).labels) for part in parts for i in range(len(part))) == 2  # nothing twice
     (tmp_path / "another.json").write_text("{}")
     with pytest.raises(DataError, match="More than one file with instances"):
         coco.boxed(tmp_path, "val")
+
+
+def test_a_picture_of_another_size_than_listed_is_refused(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    Image.new("RGB", (30, 40)).save(tmp_path / "val2017" / "a.png")
+    with pytest.raises(DataError, match=r"30 x 40 pixels when read, but the file lists 40 x 30"):
+        coco.boxed(tmp_path, "val").picture(0)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_a_new_user_trains_a_model_that_the_page_offers(
     card = catalogue.find("shapes-tiny")
     assert card in catalogue.bundled()
     assert (card.task, card.things, card.labels) == ("panoptic", len(THINGS), NAMES)
-    assert card.training["command"].startswith("python -m playground.training shapes-tiny --minutes")
+    assert card.training["command"].startswith("python -m playground train shapes-tiny --minutes")
     written = json.loads((tmp_path / "checkpoints" / "shapes-tiny" / "card.json").read_text())
     assert Card.from_json(json.dumps(written)) == card
 

@@ -2,7 +2,8 @@
 
 As published for 2017: `annotations/instances_val2017.json` or `annotations/panoptic_val2017.json` (with PNG files in
 `annotations/panoptic_val2017`), pictures in `val2017`. One's own: a JSON file of this form in the folder or its
-`annotations`, pictures in `val2017`, `val`, `images` or beside the file.
+`annotations`, pictures in `val2017`, `val`, `images` or beside the file. Where a file names no part, one picture in
+five, chosen by its name, is the validation part.
 """
 
 import json
@@ -15,8 +16,9 @@ import numpy as np
 from PIL import Image
 
 from playground.datasets.everyday import Split
-from playground.datasets.folders import picture_at
+from playground.datasets.folders import held_back, picture_at
 from playground.datasets.nouns import BoxedPictures, DataError, Segmented, SegmentedPictures, Truth
+from playground.image import Picture
 
 Kind = Literal["instances", "panoptic"]
 SLACK = 1.0  # pixels that a box may reach over its picture's edge: COCO's own are rounded so
@@ -37,16 +39,35 @@ def boxed(folder: Path, split: Split) -> BoxedPictures:
     """Pictures with boxes. Raises DataError for a file that is missing, damaged or false about its pictures."""
     file = annotation_file(folder, split, "instances")
     listing = _listing(file)
-    truths = [_truth(listing, image) for image in listing.images]
     place = _picture_folder(folder, split, listing)
+    images = listing.images
+    if not _names_a_part(file.stem):
+        images = tuple(image for image in images if held_back(image["file_name"]) == (split == "val"))
+        if not images:
+            raise DataError(
+                f"No picture of {file.name[:80]} falls to the {split} part; add pictures, or name the parts."
+            )
+    truths = [_truth(listing, image) for image in images]
     return BoxedPictures(
         f"{file.stem[:64]} ({len(truths):,} pictures)",
         listing.names,
         tuple(map(str, listing.index)),
         len(truths),
-        lambda i: picture_at(place / listing.images[i]["file_name"]),
+        lambda i: _picture(place, images[i]),
         lambda i: truths[i],
     )
+
+
+def _picture(place: Path, image: Mapping[str, Any]) -> Picture:
+    """Read a picture; its size must be the listed one, or its boxes would be elsewhere."""
+    picture = picture_at(place / image["file_name"])
+    listed = image["width"], image["height"]
+    if picture.rgb.size != listed:
+        raise DataError(
+            f"Picture {image['file_name'][:80]} is {picture.rgb.width} x {picture.rgb.height} pixels when read, but "
+            f"the file lists {listed[0]} x {listed[1]}; was it resized or turned after its boxes were drawn?"
+        )
+    return picture
 
 
 def segmented(folder: Path, split: Split) -> SegmentedPictures:

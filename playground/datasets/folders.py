@@ -73,7 +73,7 @@ def _listed(folder: Path, split: Split) -> tuple[list[Path], np.ndarray, tuple[s
         found = _pictures(place) if place.is_dir() else []
         if not found and (whole or place.is_dir()):
             raise DataError(f"The class folder {name[:64]!r} has no pictures; fill it or remove it.")
-        chosen = [file for file in found if not whole or _held_back(file) == (split == "val")]
+        chosen = [file for file in found if not whole or held_back(f"{name}/{file.name}") == (split == "val")]
         files += chosen
         labels += [number] * len(chosen)
     if not files:
@@ -99,5 +99,6 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in ENDINGS and not file.name.startswith(".")
 
 
-def _held_back(file: Path) -> bool:
-    return zlib.crc32(f"{file.parent.name}/{file.name}".encode()) % HELD_BACK == 0
+def held_back(name: str) -> bool:
+    """Whether the picture of this name belongs to the validation part where nothing else says so."""
+    return zlib.crc32(name.encode()) % HELD_BACK == 0

@@ -25,6 +25,11 @@ class Truth:
     areas: np.ndarray | None = None
     crowd: np.ndarray | None = None
 
+    @property
+    def single(self) -> np.ndarray:
+        """[n] bool: the objects that are no crowd."""
+        return np.ones(len(self.labels), bool) if self.crowd is None else ~self.crowd
+
 
 @dataclass(frozen=True, eq=False)
 class Segmented:

@@ -5,6 +5,7 @@ shifted seams, and photos laid freely over a background photo. Photos of other c
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -28,6 +29,15 @@ class Scene:
     labels: np.ndarray
     boxes_xyxy: np.ndarray
     sources: tuple[int, ...]
+
+
+class Composer(Protocol):
+    """What draws scenes to train on."""
+
+    names: tuple[str, ...]
+
+    def compose(self, rng: np.random.Generator, size: int) -> Scene:
+        """Draw one scene of `size` pixels a side; same generator state, same scene."""
 
 
 class SceneMaker:
@@ -59,7 +69,7 @@ class SceneMaker:
         canvas = np.zeros((size, size, 3), np.uint8)
         found: list[tuple[int, np.ndarray]] = []
         used: list[int] = []
-        for cell in _cells(layout, rng, size):
+        for cell in cells(layout, rng, size):
             background = layout == "free" and not used
             object_here = not background and rng.random() < (0.92 if layout == "single" else 0.75)
             index = int(rng.choice(self.objects if object_here else self.others))
@@ -117,7 +127,7 @@ def _crop(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.array([0.0, 0.0, SIDE, SIDE])
 
 
-def _cells(layout: str, rng: np.random.Generator, size: int) -> list[tuple[int, int, int, int]]:
+def cells(layout: str, rng: np.random.Generator, size: int) -> list[tuple[int, int, int, int]]:
     """Cells (x0, y0, x1, y1) of a layout; those of "free" do not overlap each other, its first is the background."""
     if layout == "single":
         return [(0, 0, size, size)]

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import torch
 
+from playground.datasets import coco
 from playground.training import parallel, recipes
+from playground.training.boxed import BoxedSession
 from playground.training.drawn import ShapesSession
 from playground.training.loop import TrainingError
 from playground.training.photos import PhotoSession
-from playground.training.recipe import ShapesRecipe
+from playground.training.recipe import DetectorRecipe, Recipe, ShapesRecipe
+from playground.training.session import Session
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,7 +24,10 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("recipe", help="one of " + ", ".join(recipe.name for recipe in recipes.RECIPES))
     made.add_argument(
-        "--data", type=Path, help="folder with the Everyday shards or Tiny-ImageNet-200; drawn shapes need none"
+        "--data",
+        type=Path,
+        help="folder with the Everyday shards, Tiny-ImageNet-200, or pictures of your own: in one folder a class, or "
+        "with a COCO JSON file for a detector; drawn shapes need none",
     )
     made.add_argument("--minutes", type=float, help="time to train for; the recipe's own by default")
     made.add_argument("--device", default="cpu", help="cpu, cuda or mps")
@@ -40,6 +46,15 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def session(recipe: Recipe, options: argparse.Namespace) -> Session:
+    """What trains this recipe on this data."""
+    if isinstance(recipe, ShapesRecipe):
+        return ShapesSession(options)
+    if isinstance(recipe, DetectorRecipe) and options.data is not None and coco.has(options.data, "instances"):
+        return BoxedSession(options)
+    return PhotoSession(options)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0, or 2 after one sentence on stderr."""
     options = parser().parse_args(argv)
@@ -53,9 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if options.threads < 1:
                 raise ValueError("--threads must be at least 1.")
             torch.set_num_threads(options.threads)
-        kind = ShapesSession if isinstance(recipe, ShapesRecipe) else PhotoSession
         with parallel.team(options.device) as options.device:
-            kind(options).run(recipe, options.minutes, options.resume, options.measure)
+            session(recipe, options).run(recipe, options.minutes, options.resume, options.measure)
     except (ValueError, TrainingError) as error:
         print(error, file=sys.stderr)
         return 2

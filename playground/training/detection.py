@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from playground.datasets.nouns import Truth
-from playground.datasets.scenes import Scene, SceneMaker
+from playground.datasets.scenes import Composer, Scene
 from playground.evaluation.detection import Found, average_precision
 from playground.models.detr import Detections, detect
 from playground.training.classify import normalised, to_float
@@ -20,7 +20,7 @@ class Detection:
 
     def __init__(
         self,
-        maker: SceneMaker,
+        maker: Composer,
         held_out: Sequence[Scene],
         build: Callable[[int], nn.Module],
         groups: int = 1,

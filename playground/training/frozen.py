@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from playground.datasets.scenes import Scene, SceneMaker
+from playground.datasets.scenes import Composer, Scene
 from playground.evaluation.detection import average_precision
 from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
@@ -38,7 +38,7 @@ class FrozenDetection(Detection):
 
     def __init__(
         self,
-        maker: SceneMaker,
+        maker: Composer,
         held_out: Sequence[Scene],
         whole: Callable[[int], DETR],
         size: int,

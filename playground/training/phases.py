@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from playground.datasets.scenes import Scene, SceneMaker
+from playground.datasets.scenes import Composer, Scene
 from playground.models.detr import DETR
 from playground.training import recipes
 from playground.training.detection import Detection
@@ -21,7 +21,7 @@ class PhasedTraining:
     """Everything the phases share. `state` holds the starting weights, `cache` the unfinished states and features."""
 
     recipe: DetectorRecipe
-    maker: SceneMaker
+    maker: Composer
     held_out: Sequence[Scene]
     cache: Path
     device: str

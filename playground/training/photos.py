@@ -53,7 +53,10 @@ class PhotoSession(Session):
         """Train and measure as every session does; on one's own photos the recipe is made to fit their classes."""
         if self.own:
             if not isinstance(recipe, ClassifierRecipe):
-                raise ValueError("Photos of your own train a classifier; choose everyday-vit, -coatnet or -axial.")
+                raise ValueError(
+                    "Photos in class folders train a classifier; choose everyday-vit, -coatnet or -axial. A detector "
+                    "needs boxes: a JSON file of COCO's form in the folder."
+                )
             recipe = recipe.own(self.photos.classes)
         super().run(recipe, minutes, resume, measure)
 

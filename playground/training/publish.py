@@ -42,7 +42,18 @@ PHOTO_NOTE = (
     "Weights: Apache-2.0. Trained on a selection of Tiny-ImageNet-200, whose photos come under ImageNet's terms "
     "(non-commercial research and education); no photo is part of this repository."
 )
-OWN_NOTE = "Weights: yours. Trained on photos of your own; their terms are yours to keep."
+OWN_NOTE = "Weights: yours. Trained on pictures of your own; their terms are yours to keep."
+OWN_WEAKNESSES = {
+    "classification": (
+        "It always names one of its classes, also for pictures of none of them. It sees 64 x 64 pixels of the middle "
+        "square, so small or off-centre things are lost."
+    ),
+    "detection": (
+        "It knows what its pictures show and how they show it: other views, sizes and surroundings are found badly. "
+        "Pictures are squashed to a small square, so small things are lost, and it answers no more boxes than it has "
+        "queries."
+    ),
+}
 WEAKNESSES = {
     "classification": (
         "It knows 80 classes and always names one of them: a cheetah becomes the nearest class it knows. "
@@ -153,9 +164,9 @@ def publish(recipe: Recipe, folder: Path, results: Results, training: Mapping[st
             f"The weights take {size / 1e6:.1f} MB; a bundled file must stay under {LIMIT / 1e6:.0f} MB."
         )
     drawn = isinstance(recipe, ShapesRecipe)
-    own = isinstance(recipe, ClassifierRecipe) and bool(recipe.classes)
+    own = recipe.name.startswith("own-")
     rule: Literal["crop", "squash"] = "crop" if recipe.task == "classification" else "squash"
-    dataset = "photos of your own, kept from training" if own else DATASETS[recipe.task]
+    dataset = "pictures of your own, kept from training" if own else DATASETS[recipe.task]
     card = Card(
         name=recipe.name,
         title=recipe.title,
@@ -190,13 +201,14 @@ def readme(card: Card, wrong: Failures, how: str) -> str:
     rows = "\n".join(f"| {m.name} | {m.value:.2f} {m.unit} |" for m in card.metrics)
     made = "\n".join(f"| {key} | {value} |" for key, value in card.training.items())
     paragraphs = [" ".join(part.split()) for part in how.strip().split("\n\n")]
+    weaknesses = OWN_WEAKNESSES if card.license_note == OWN_NOTE else WEAKNESSES
     lines = [
         f"# {card.name}: {card.title}",
         *paragraphs,
         f"Measured on: {card.metrics[0].dataset}, final weights as stored (float16, computed in float32).",
         f"| measure | value |\n|---|---|\n{rows}",
         chosen(card),
-        f"## Known failures\n\n{section(wrong)}\n\n{WEAKNESSES[card.task]}",
+        f"## Known failures\n\n{section(wrong)}\n\n{weaknesses[card.task]}",
         f"## How it was made\n\n| | |\n|---|---|\n{made}\n| parameters | {card.parameters:,} |",
         "The schedule follows elapsed time, so a repetition sees another number of pictures and scores differently.",
         f"## Licence\n\n{card.license_note}",
@@ -211,9 +223,11 @@ def chosen(card: Card) -> str:
             f"Temperature {card.temperature} and threshold {card.unsure_below}, below which an answer counts as "
             f'"not sure", were chosen on held-out training pictures for {100 * PRECISION:.0f} % right answers.'
         )
+    sure = f"{100 * PRECISION:.0f} % of them were right"
+    from_where = f"from {card.unsure_below} on, {sure} there" if card.unsure_below < 1 else f"at no score {sure} there"
     return (
         f"Boxes are shown from a score of {card.threshold:.2f}, which gives the best F1 (class, and IoU of at least "
-        f"0.5) on held-out scenes; from {card.unsure_below} on, {100 * PRECISION:.0f} % of them were right there."
+        f"0.5) on held-out pictures; {from_where}."
     )
 
 

@@ -102,7 +102,8 @@ class Session(ABC):
     def said(self, recipe: Recipe, outcome: Outcome, before: dict[str, Any]) -> str:
         """The command, or the commands one after the other, that made the checkpoint."""
         minutes = outcome.minutes / (1 - self.enter)
-        said = f"python -m playground.training {recipe.name}{self.needs} --minutes {minutes:.0f}"
+        asked = recipe.name.replace("own-", "everyday-")  # the recipe that was made to fit one's own pictures
+        said = f"python -m playground train {asked}{self.needs} --minutes {minutes:.0f}"
         return f"{before['command']}; {said} --enter {self.enter:g}" if before else said
 
     def finish(self, recipe: Recipe, results: Results, facts: dict[str, Any]) -> None:
@@ -115,6 +116,8 @@ class Session(ABC):
         say(f"wrote {card.name}: {card.parameters:,} parameters, {(card.size_bytes or 0) / 1e6:.1f} MB, in {self.out}")
         if card in catalogue.bundled():
             say(f"the page offers it now: `python -m playground serve`, then choose {card.title}")
+        else:
+            say("the page offers what lies in the project's checkpoints: move the folder there, or leave out --out")
 
     def known_facts(self, recipe: Recipe) -> dict[str, Any]:
         """The facts of the card that is there."""
