@@ -190,3 +190,16 @@ def test_long_handlers_are_generators_so_that_the_page_is_told(parts: Parts) -> 
     """Gradio looks at the function itself: one that returns an iterator would hand that over as its value."""
     page = Handlers(parts)
     assert all(inspect.isgeneratorfunction(handler) for handler in (page.run, page.measure, page.check))
+
+
+@pytest.mark.parametrize("name", ["vit", "axial", "detr"])
+@pytest.mark.parametrize("method", ["relevance", "gradcam", "occlusion"])
+def test_a_picker_is_given_only_what_it_offers(parts: Parts, name: str, method: str) -> None:
+    """Gradio refuses every later call while a picker holds what is not among its choices."""
+    page = Handlers(parts)
+    first = page.begin(photo(), name, *sent(parts, None, None))
+    then = page.change(*sent(parts, first[parts.held], first[parts.shown], method=method))
+    for field in parts.fields.inputs:
+        if isinstance(field, gr.Dropdown) and "value" in then.get(field, {}):
+            offered = [value for _, value in {**first.get(field, {}), **then[field]}.get("choices", field.choices)]
+            assert then[field]["value"] in offered

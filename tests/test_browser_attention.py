@@ -131,6 +131,16 @@ def test_gradients_run_once_more_and_ask_for_a_class(opened: Visit) -> None:
     assert opened.runs() == before + 1
 
 
+def test_relevance_of_an_object_is_chosen_on_a_first_visit(visit: Visit) -> None:  # noqa: F811
+    """A detector's map starts from no patch: nothing is offered there, and nothing may be filled in."""
+    visit.choose_family("DETR")
+    open_tab(visit)
+    visit.tab.get_by_label("Method", exact=True).click()
+    visit.tab.get_by_role("option", name="Transformer relevance").click()
+    expect(visit.tab.locator(CAPTION)).to_contain_text("Transformer relevance", timeout=60_000)
+    expect(visit.tab.get_by_label("Class", exact=True)).to_be_visible()
+
+
 def test_the_map_leaves_as_picture_page_and_arrays(opened: Visit, tmp_path: Path) -> None:
     files = {}
     for kind in ("png", "html", "npz"):

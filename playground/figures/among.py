@@ -48,7 +48,7 @@ def among(
 
     axis = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": "", "showticklabels": False}
     titled = [{**axis, "type": "category", "title": {"text": text, "font": {"size": 13}}} for text in axes]
-    box = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": MARK, "width": 2}}
+    box = {"type": "rect", "x0": -0.5, "x1": len(names) - 0.5, "line": {"color": MARK, "width": 2}}
     layout = {
         "xaxis": {**titled[0], "side": "top", "constrain": "domain", "constraintoward": "left"},
         "yaxis": {**titled[1], "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},

@@ -64,7 +64,7 @@ def dots(heads: Sequence[Dot], layers: Sequence[str], alt: str) -> go.Figure:
     layout: dict[str, Any] = {
         "xaxis": {**grid, **ticks, "title": {"text": "layer", "font": {"size": 13}}, "anchor": "y2" if strip else "y"},
         "yaxis": {**grid, "title": {"text": "mean distance, pixels", "font": {"size": 13}}, "rangemode": "tozero"},
-        "margin": {"l": 60, "r": 8, "t": 8, "b": 48},
+        "margin": {"l": 68, "r": 8, "t": 8, "b": 48},
         "hovermode": "closest",
     }
     if strip:
@@ -75,8 +75,9 @@ def dots(heads: Sequence[Dot], layers: Sequence[str], alt: str) -> go.Figure:
         layout["yaxis2"] = {
             **grid,
             "domain": [0, 0.26],
-            "title": {"text": "apart", "font": {"size": 13}},
-            "tickformat": ".0%",
+            "title": {"text": "tokens<br>without place", "font": {"size": 12}},
+            "tickformat": ".1~%",
+            "nticks": 4,
             "rangemode": "tozero",
         }
     return figure(traces, layout, alt, HEIGHT)

@@ -31,7 +31,8 @@ TEXTS = {
     ),
     "more_atlas": (
         "Every dot is a head: how far it looks, on this one picture. Colour is its entropy: dark looks at few places, "
-        "light at all alike. Click a dot to see its map. The button takes every head out once; dots then grow "
+        "light at all alike. The strip below, where there is one, is the share that goes to tokens without a place, "
+        "such as a class token. Click a dot to see its map. The button takes every head out once; dots then grow "
         "with what p(class) loses or gains."
     ),
     "more_alike": (

@@ -13,6 +13,7 @@ from playground.explanations.targets import attention_links
 from playground.image import Picture
 from playground.tabs.attention import boxing, detector, drawing, further, words
 from playground.tabs.attention.held import (
+    ANSWER,
     PATCH,
     RAW,
     XYXY,
@@ -308,7 +309,7 @@ class Handlers:
             fields.method: wish.method, fields.start: wish.start, fields.row: wish.row, fields.col: wish.col,
             fields.query: wish.query, fields.class_index: wish.class_index,
         }  # fmt: skip
-        updates = {field: gr.update(value=value) for field, value in chosen.items() if value is not None}
+        updates = {field: gr.update(value=value) for field, value in chosen.items() if value not in (None, ANSWER)}
         todo = checks.whole(given.todo, "todo", 0, 10**9) + 1
         return {parts.todo: todo, fields.about: words.about(method, held.unread), **updates}
 
