@@ -9,8 +9,8 @@ from playground.explanations.attention import BLOCK
 from playground.explanations.gradients import Graded, graded
 from playground.explanations.nouns import Access, Map, Method, Option, Settings, Target
 from playground.explanations.targets import last_tokens, one_hot, resolved
-from playground.explanations.walk import Group, used, walk, walked_map
-from playground.trace import AxialAttention, Link, Trace
+from playground.explanations.walk import Group, subsamples, used, walk, walked_map
+from playground.trace import AxialAttention, Trace
 
 STILL = "never left the start"
 
@@ -48,17 +48,12 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
 
     start = one_hot(trace, links[-1].writes, target)
     lying, notes = walk(links, start, split), ("A heuristic: no paper defines it.",)
-    if not any(map(_subsamples, links)):
+    if not any(map(subsamples, links)):
         return walked_map("gradient_rollout", trace, source, lying, target, notes)
     carried = walk(links, start, carry)
     moved = {name: r - carried[name] for name, r in lying.items()}
     made = walked_map("gradient_rollout", trace, source, moved, target, notes)
     return replace(made, apart=(*made.apart, (STILL, float(sum(r.sum() for r in carried.values())))))
-
-
-def _subsamples(link: Link) -> bool:
-    """Whether a skip path between grids reads every s-th position."""
-    return link.skip and link.writes.grid is not None and link.reads.count != link.writes.count
 
 
 def _over(r: Tensor, sums: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from playground.explanations.nouns import Map
 
 IGNORES = 0.99  # two classes' maps that agree this far say nothing of the class
-SURVIVES = 0.5  # maps that agree this far before and after weights are drawn anew say little of the model
+SURVIVES = 0.5  # maps that agree this far before and after weights are drawn anew say little of the model; ours
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,6 @@ class Agreement:
     def ignores(self) -> bool:
         """Whether the maps are the same for all that counts."""
         return self.spearman > IGNORES and self.spearman_abs > IGNORES
-
-    @property
-    def survives(self) -> bool:
-        """Whether so much is left that the map comes of the picture more than of the weights; the limit is ours."""
-        return abs(self.spearman) > SURVIVES
 
 
 def pointing(made: Map, box_xyxy: tuple[float, float, float, float], tolerance: float = 15.0) -> Pointing:

@@ -79,11 +79,18 @@ def walk(links: tuple[Link, ...], start: Tensor, split: Split) -> dict[str, Tens
     return lying
 
 
+def subsamples(link: Link) -> bool:
+    """Whether a skip path between grids reads every s-th position."""
+    return link.skip and link.writes.grid is not None and link.reads.count != link.writes.count
+
+
 def walked_map(
     method: str, trace: Trace, source: Sequence, lying: dict[str, Tensor], target: Target, notes: tuple[str, ...] = ()
 ) -> Map:
     """Return what lies on the source as a map; what lies on other sequences stands apart."""
     apart = tuple((name, float(r.sum())) for name, r in lying.items() if name != source.name)
+    if any(map(subsamples, trace.links)):
+        notes = (*notes, "Where the grid gets coarser, skip paths read every second place, so these stand out.")
     if trace.unread:
         notes = (*notes, trace.unread)
     return as_map(method, trace, source, lying[source.name], target, apart=apart, notes=notes)

@@ -9,8 +9,10 @@ import plotly.graph_objects as go
 
 from playground.figures.theme import PALETTE, QUIET, clear, figure, plain
 
-HEIGHT = 340
-GAP = 0.1
+COLUMNS = 2  # of charts: four abreast would be too narrow on a phone
+HIGH = 220  # CSS pixels of a row of charts
+MARGIN = 68  # above and below all rows, the legend in it
+GAP, BETWEEN = 0.12, 0.16  # shares of the width and of the height
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +33,10 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def curves(charts: Sequence[tuple[str, Sequence[Line]]], alt: str) -> go.Figure:
-    """Draw the (title, lines) side by side: share of the picture changed against p(class), on one scale."""
-    wide = (1 - GAP * (len(charts) - 1)) / len(charts)
+    """Draw the (title, lines) in two columns: share of the picture changed against p(class), on one scale."""
+    columns = min(COLUMNS, len(charts))
+    rows = -(-len(charts) // columns)
+    wide, high = (1 - GAP * (columns - 1)) / columns, (1 - BETWEEN * (rows - 1)) / rows
     grid = {"gridcolor": clear(QUIET, 0.25), "zeroline": False, "fixedrange": True}
     most = max(float(line.scores.max()) for _, lines in charts for line in lines)
     traces: list[Any] = []
@@ -40,7 +44,7 @@ def curves(charts: Sequence[tuple[str, Sequence[Line]]], alt: str) -> go.Figure:
     layout: dict[str, Any] = {}
     for i, (title, lines) in enumerate(charts):
         end = "" if i == 0 else str(i + 1)
-        left = i * (wide + GAP)
+        left, top = i % columns * (wide + GAP), 1 - i // columns * (high + BETWEEN)
         traces += [
             go.Scatter(
                 x=line.shares,
@@ -58,16 +62,17 @@ def curves(charts: Sequence[tuple[str, Sequence[Line]]], alt: str) -> go.Figure:
         domain = [left, left + wide]
         shares = {"range": [0, 1], "tickformat": ".0%", "tickvals": [0.5, 1]}  # the other axis says the 0
         layout[f"xaxis{end}"] = {**grid, **shares, "domain": domain, "anchor": f"y{end}"}
-        layout[f"yaxis{end}"] = {**grid, "range": [0, most * 1.05 or 1], "anchor": f"x{end}", "domain": [0, 0.9]}
+        down = [top - high, top - 0.1 * high]  # the title stands above
+        layout[f"yaxis{end}"] = {**grid, "range": [0, most * 1.05 or 1], "anchor": f"x{end}", "domain": down}
         notes.append(
-            {"text": plain(title), "x": left, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper",
+            {"text": plain(title), "x": left, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper",
              "yanchor": "top", "showarrow": False, "font": {"size": 14}}
         )  # fmt: skip
     layout |= {
         "annotations": notes,
-        "margin": {"l": 40, "r": 8, "t": 4, "b": 64},
+        "margin": {"l": 40, "r": 24, "t": 4, "b": MARGIN - 4},
         "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": -0.14, "yanchor": "top"},
+        "legend": {"orientation": "h", "x": 0, "y": -32 / (rows * HIGH), "yanchor": "top"},
         "hovermode": "closest",
     }
-    return figure(traces, layout, alt, HEIGHT)
+    return figure(traces, layout, alt, rows * HIGH + MARGIN)

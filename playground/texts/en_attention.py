@@ -133,7 +133,7 @@ TEXTS = {
     "more_life": "What the detector’s heads read in this query after each decoder layer. They were trained to.",
     "more_trust": (
         "Patches are taken away, or shown alone, in the order of the map. A good map makes p(class) fall fast when its "
-        "patches go, and rise fast when they come."
+        "patches go, and rise fast when they come. p(class) is the plain softmax, without the answer’s calibration."
     ),
     "tiles_alt": "Small maps of all heads, one layer at a time, for {layers} layers; the fields above choose one",
     "atlas_alt": "{heads} heads of {layers} layers by how far they look; the fields above choose one",
@@ -164,10 +164,10 @@ TEXTS = {
     "fill_mean": "grey",
     "fill_blur": "blurred",
     "badge_any_class": "Ignores the class you picked",
-    "badge_same_class": "Ignores the class you picked: the map for “{label}” agrees to {value:.2f}",
-    "badge_class": "Knows the class you picked: the map for “{label}” agrees to {value:.2f}",
-    "badge_weights": "Changes when the model’s weights are random: {value:.2f} is left, mean of {count}",
-    "badge_survives": "Does not change when the model’s weights are random: {value:.2f} is left, mean of {count}",
+    "badge_same_class": "Ignores the class you picked: rank correlation {value:.2f} with the map for “{label}”",
+    "badge_class": "Knows the class you picked: rank correlation {value:.2f} with the map for “{label}”",
+    "badge_weights": "Changes when the weights are random: rank correlation {value:.2f}, mean of {count}",
+    "badge_survives": "Hardly changes when the weights are random: rank correlation {value:.2f}, mean of {count}",
     "badge_no_random_map": "With random weights there is no such map to compare with",
     "badge_box": "{whose}: {energy} of the map on {area} of the area; highest place inside {hit}",
     "checks_run": "Check class and weights",

@@ -9,7 +9,7 @@ from playground import maps
 from playground.explanations import Cancelled, Map, Target, method_of
 from playground.explanations.faithfulness import Baselines, Curve, Trust, baselines, gain, measure
 from playground.explanations.perturb import FILLS
-from playground.explanations.pointing import Agreement, agreement, pointing
+from playground.explanations.pointing import SURVIVES, Agreement, agreement, pointing
 from playground.explanations.targets import second_class
 from playground.figures.curves import Line, curves
 from playground.figures.overlay import Figure
@@ -127,8 +127,9 @@ def _weight_badges(checks: Checks | None) -> list[tuple[str, str]]:
     _, found = checks.random[-1]
     if not found:
         return [("quiet", say("badge_no_random_map"))]
-    key, kind = ("badge_survives", "bad") if any(one.survives for one in found) else ("badge_weights", "good")
-    return [(kind, say(key, value=fmean(one.spearman for one in found), count=len(found)))]
+    left = fmean(one.spearman for one in found)
+    key, kind = ("badge_survives", "bad") if abs(left) > SURVIVES else ("badge_weights", "good")
+    return [(kind, say(key, value=left, count=len(found)))]
 
 
 def _curve_badges(measured: tuple[Trust, Baselines] | None) -> list[tuple[str, str]]:
