@@ -236,6 +236,7 @@ TEXTS = {
     "from_forward": "What {who} looks at.",
     "from_pixels": "The pixels on which {who} depends.",
     "from_backward": "What looks at {who}.",
+    "from_answer": "What speaks for the answer of {who}.",
     "for_class": "For {label}.",
     "class_number": "class {number}",
     "apart": "Apart from the picture: {parts}.",

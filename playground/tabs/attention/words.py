@@ -7,7 +7,19 @@ from playground.explanations import METHODS, Method, method_of
 from playground.explanations.artefacts import Artefacts
 from playground.figures.scales import RISING, SIGNED, css, limits
 from playground.figures.theme import percent
-from playground.tabs.attention.held import ANSWER, GROUPS, PATCH, RAW, RECEPTIVE, Held, Shown, Wish, backward, box_of
+from playground.tabs.attention.held import (
+    ANSWER,
+    GROUPS,
+    PATCH,
+    RAW,
+    RECEPTIVE,
+    WALKS,
+    Held,
+    Shown,
+    Wish,
+    backward,
+    box_of,
+)
 from playground.texts import say
 
 OWN_GROUP = {"norms": "tokens"}
@@ -182,12 +194,21 @@ def _start(held: Held, shown: Shown) -> str:
         who = say("who_class" if "class" in shown.tokens else "who_mean")
     said = []
     if who:
-        way = "from_pixels" if method.name == RECEPTIVE else "from_backward" if backward(shown.wish) else "from_forward"
-        said.append(say(way, who=who))
+        said.append(say(_way(shown), who=who))
     if method.by_class and target.class_index is not None:
         label = {number: text for text, number in classes(held, shown.wish)}.get(target.class_index)
         said.append(say("for_class", label=label or say("class_number", number=target.class_index)))
     return " ".join(said)
+
+
+def _way(shown: Shown) -> str:
+    """Return the key of what the map says of where it starts."""
+    name = shown.made.method
+    if name == RECEPTIVE:
+        return "from_pixels"
+    if backward(shown.wish):
+        return "from_backward"
+    return "from_forward" if name in (RAW, *WALKS) or shown.made.target.query is None else "from_answer"
 
 
 def _apart(shown: Shown) -> list[str]:
