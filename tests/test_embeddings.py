@@ -544,6 +544,23 @@ def test_tables_of_relative_bias_grow_with_the_picture() -> None:
     assert tokens.grid_tokens(trace, -1).grid == (4, 4)
 
 
+def test_many_tokens_are_clustered_nearly_as_well_as_step_by_step() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 6, 1369)
+    values = 2 * rng.standard_normal((6, 64))[truth] + rng.standard_normal((1369, 64))
+    labels = clusters.kmeans(values, 6)
+    assert all(np.bincount(truth[labels == k]).max() > 0.98 * (labels == k).sum() for k in range(6))
+    noise = rng.standard_normal((1369, 64))  # without any clusters, where k-means takes longest to settle
+    tokens = noise / np.linalg.norm(noise, axis=1, keepdims=True)
+
+    def spread(found: np.ndarray) -> float:
+        return sum(float(((tokens[found == k] - tokens[found == k].mean(0)) ** 2).sum()) for k in range(8))
+
+    start = clusters._spread(tokens.astype(np.float32), 8, np.random.default_rng(0))
+    settled, _ = clusters._settled(tokens.astype(np.float32), start, 500)
+    assert spread(clusters.kmeans(noise, 8)) < 1.01 * spread(settled)
+
+
 def test_a_model_of_1370_tokens_passes_through_every_function() -> None:
     large = card("vit", "vit_small_patch14_dinov2", {"depth": 2, "num_classes": 0})
     model = made(large)

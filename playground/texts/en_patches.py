@@ -56,11 +56,12 @@ TEXTS = {
     "positions_help_rope": "Each small picture shows how alike one place is to all others; click one to see it large.",
     "positions_help_head": (
         "A tile is one head: how much it adds for every offset, from dark to bright, with no offset in the middle. "
-        "The slider goes through the blocks."
+        "The slider goes through the blocks; below is the mean of all heads of the last one."
     ),
     "positions_help_channel": (
         "A tile compares every two offsets, from dark to bright as their vectors are alike: a broad diagonal means "
-        "that offsets side by side have like vectors. The slider goes through the blocks."
+        "that offsets side by side have like vectors. The slider goes through the blocks; below is how long the last "
+        "vectors are."
     ),
     "positions_help_none": "",
     "positions_kind": "Kind of position",
