@@ -166,6 +166,31 @@ def test_explicit_gradient_agrees_with_a_finite_difference() -> None:
     assert gradient[0, 0, 1, 2].item() == pytest.approx(difference.item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("refusal", [AssertionError, NotImplementedError])
+def test_an_architecture_that_refuses_feature_maps_answers_all_the_same(refusal: type[Exception]) -> None:
+    card = card_of("timm", "resnet10t", {})
+    answered = any_timm.trace(refusing(refusal), noise_view(card), card, CPU)
+    assert answered.logits is not None
+    assert answered.tokens == ()
+
+
+def test_a_fault_in_an_architecture_is_not_taken_for_a_refusal() -> None:
+    card = card_of("timm", "resnet10t", {})
+    with pytest.raises(RuntimeError, match="a real fault"):
+        any_timm.trace(refusing(RuntimeError), noise_view(card), card, CPU)
+
+
+def refusing(error: type[Exception]) -> nn.Module:
+    """Return a model whose feature maps cannot be had."""
+
+    def refuse(pixels: Tensor) -> None:
+        raise error("a real fault")
+
+    model = model_of("resnet10t", {})
+    model.forward_intermediates = refuse  # type: ignore[assignment]
+    return model
+
+
 def test_nothing_is_left_behind_after_an_exception() -> None:
     model = model_of("vit_tiny_patch16_224", {"depth": 1})
     before = {name: dict(module.__dict__) for name, module in model.named_modules()}

@@ -52,10 +52,8 @@ def _forward(model: Any, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
         return model(pixels), []
     try:
         final, maps = model.forward_intermediates(pixels)
-    except torch.OutOfMemoryError:
-        raise
-    except (AssertionError, NotImplementedError, RuntimeError):  # some architectures refuse feature maps
-        return model(pixels), []  # what is no refusal of feature maps fails once more here
+    except (AssertionError, NotImplementedError):  # how architectures of timm refuse feature maps
+        return model(pixels), []
     return model.forward_head(final), [m for m in maps if isinstance(m, Tensor) and m.dim() == 4]
 
 
