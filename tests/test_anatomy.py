@@ -1,6 +1,7 @@
 """What models are made of: counts equal torch's own and the published ones, stages add up, receptive fields hold."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from playground.architecture.anatomy import anatomy, dissect, own_size
 from playground.architecture.costs import count
 from playground.architecture.kinds import KINDS, OF_CLASS, OF_NAME, kind, walk
-from playground.models import catalogue, family_of
+from playground.models import catalogue, coatnet, family_of
 from playground.models.card import Card
 from playground.models.weights import build_unfilled
 
@@ -79,8 +80,8 @@ def test_multiply_adds_are_the_known_ones(name: str, gigas: float, within: float
 
 
 def test_a_larger_picture_costs_more_and_a_wrong_one_is_refused_in_a_sentence() -> None:
-    vit, coatnet = catalogue.find("vit-tiny-patch16-224"), catalogue.find("coatnet-0-224")
-    for card, size, grid in ((vit, (448, 224), (1, 393, 192)), (coatnet, (256, 256), (1, 768, 8, 8))):
+    vit, mixed = catalogue.find("vit-tiny-patch16-224"), catalogue.find("coatnet-0-224")
+    for card, size, grid in ((vit, (448, 224), (1, 393, 192)), (mixed, (256, 256), (1, 768, 8, 8))):
         small, large = count(card), count(card, size)
         assert large.macs > small.macs
         assert grid in [stage.gives for stage in large.stages]
@@ -88,6 +89,19 @@ def test_a_larger_picture_costs_more_and_a_wrong_one_is_refused_in_a_sentence() 
         count(vit, (7, 7))
     with pytest.raises(ValueError, match="whole numbers from 1 to"):
         count(vit, (10**6, 224))
+
+
+def test_a_stage_of_attention_can_keep_the_grid_of_the_convolutions_before_it() -> None:
+    """CoAtNet-6 and -7 in small: S3 is convolution and then attention, on one grid."""
+    options = {
+        "stem_width": 8, "embed_dim": (8, 16, 32, 64, 96), "depths": (1, 1, 1, 2, 1), "head_hidden_size": 96,
+        "block_type": ("C", "C", "C", "T", "T"), "same_grid": 3,
+    }  # fmt: skip
+    card = replace(catalogue.find("coatnet-0-224"), architecture="coatnet_0_224", options=options, preprocess=None)
+    for side in (224, 512):
+        grids = [stage.gives[2] for stage in count(card, (side, side)).stages if stage.role == "stage"]
+        assert grids == [side // 4, side // 8, side // 16, side // 16, side // 32]
+    assert coatnet.build(card)(torch.zeros(1, 3, 224, 224)).shape == (1, 1000)
 
 
 def test_stages_of_the_four_families() -> None:

@@ -22,7 +22,7 @@ from playground.figures.pareto import Model, Panel, front, pareto
 from playground.figures.stages import COLOURS
 from playground.figures.treemap import Area, treemap
 from playground.models import catalogue
-from playground.tabs.architecture import body, cost, tables, trade, words
+from playground.tabs.architecture import body, cost, studies, tables, trade, words
 from playground.tabs.architecture.page import lay_out
 from playground.texts import en, say
 
@@ -260,6 +260,22 @@ def test_studies_are_drawn_with_their_spread_and_nothing_without_one(
     assert list(figure.data[0].error_y.arrayminus) == [1.0, 0.0]
     assert len(shown[page.studies.name]["choices"]) == 1
     assert NASTY not in shown[page.studies.said]["value"]
+    assert say("study_bars") not in shown[page.studies.said]["value"]
+
+
+def test_one_seed_s_accuracy_has_the_interval_of_its_photos() -> None:
+    counted = Study(
+        "one-seed", "t", "q", "c", "h", (0,), "2026-01-01", "", Axis("photos", ""), Axis("top-1 here", "%"),
+        (Series("ViT", (Measurement(1, 50.0, 50.0, 50.0, 10),)),),
+    )  # fmt: skip
+    bar = studies.drawn(counted).data[0].error_y
+    assert bar.visible
+    assert 50 + bar.array[0] == pytest.approx(76.34, abs=0.01)  # Wilson's interval of 5 in 10
+    assert 50 - bar.arrayminus[0] == pytest.approx(23.66, abs=0.01)
+    assert say("study_bars") in studies.said(counted)
+    assert "23.7 – 76.3" in studies.said(counted)
+    alike = replace(counted, y=Axis("cosine similarity", ""))
+    assert not studies.drawn(alike).data[0].error_y.visible
 
 
 # the papers' tables
@@ -291,6 +307,7 @@ def test_the_papers_tables_are_equal_where_they_are_and_say_why_where_not() -> N
     assert detr["macs"].counted == "81.25G"
     said = tables.tabled([base, axial])
     assert said.count("<tr>") == 3
+    assert said.count('<tr class="pg-note">') == 1, "what ViT's number leaves out; the other row differs nowhere"
     assert re.search(r"86M = 85\.80M", said)
 
 

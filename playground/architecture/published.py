@@ -49,18 +49,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model of a table: `shape` are published facts of its build, `results` its published accuracies in words.
-
-    `weighed` is false for CoAtNet-6 and -7: timm's class strides once more than the paper inside their S3, so that
-    their parameters can be counted but their multiply-adds mean nothing.
-    """
+    """One model of a table: `shape` are published facts of its build, `results` its published accuracies in words."""
 
     name: str
     card: Card
     shape: tuple[tuple[str, str], ...]
     claims: tuple[Claim, ...]
     results: tuple[tuple[str, str], ...] = ()
-    weighed: bool = True
 
 
 @dataclass(frozen=True)
@@ -170,7 +165,7 @@ def _coat(size: int, layout: str, *claims: Claim, results: tuple[str, ...] = (),
     name = f"CoAtNet-{size}"
     card = _card(name, "coatnet", "coatnet_0_224" if options else f"coatnet_{size}_224", **options)
     said = tuple((text, SPEED) for text in results)
-    return Entry(name, card, (("S0–S4", layout),), claims, said, weighed=not options)
+    return Entry(name, card, (("S0–S4", layout),), claims, said)
 
 
 def _axial(name: str, layers: tuple[int, ...], width: float, *claims: Claim, results: str = "") -> Entry:
@@ -191,7 +186,7 @@ def _larger(*widths: int) -> dict[str, object]:
     """Options of timm's class for CoAtNet-6 and -7, whose S3 is a stage of convolutions and one of attention."""
     return {
         "stem_width": 192, "embed_dim": widths, "depths": (2, 4, 8, 42, 2), "block_type": ("C", "C", "C", "T", "T"),
-        "head_hidden_size": widths[-1], "img_size": 448,
+        "head_hidden_size": widths[-1], "transformer_dim_head": 128, "same_grid": 3,
     }  # fmt: skip
 
 
@@ -222,10 +217,13 @@ TABLES: dict[str, tuple[Entry, ...]] = {
         _coat(4, "2×192  2×192  12×384  28×768  2×1536", _size("275M", COATNET),
               _work("189.5B", _STRIDE, (384, 384)), results=("87.9 % at 384 after ImageNet-21k",)),
         _coat(5, "2×192  2×256  12×512  28×1280  2×2048", _size("688M", COATNET, "why_coatnet_head"),
+              _work("812B", _STRIDE, (512, 512)),
               results=("89.77 % at 512 after JFT-300M",)),
         _coat(6, "2×192  2×192  4×384  8×768  42×1536  2×2048", _size("1.47B", COATNET, "why_coatnet_6"),
+              _work("1521B", "why_coatnet_row", (512, 512)),
               results=("90.45 % at 512 after JFT-3B",), **_larger(192, 384, 768, 1536, 2048)),
         _coat(7, "2×192  2×256  4×512  8×1024  42×2048  2×3072", _size("2.44B", COATNET),
+              _work("2586B", "why_coatnet_row", (512, 512)),
               results=("90.88 % at 512 after JFT-3B",), **_larger(256, 512, 1024, 2048, 3072)),
     ),
     "axial": (

@@ -11,7 +11,7 @@ from playground.disturb import disturb, kind_of
 from playground.evaluation.classes import matched
 from playground.evaluation.contest import access_to
 from playground.evaluation.measuring import sample
-from playground.evaluation.study import Point, Series
+from playground.evaluation.study import Point, Series, wilson
 from playground.image import Picture, view
 from playground.models.card import Card
 from playground.models.preprocess import preprocess_of
@@ -79,14 +79,6 @@ def run(
 def name_of(kind: str, card: Card) -> str:
     """The name of a series."""
     return f"{kind}: {card.name}"
-
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share that `right` of `count` were found to have, 0..1 (Wilson 1927)."""
-    z, share = 1.959964, right / count
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
-    return min(middle - half, share), max(middle + half, share)
 
 
 def finding(series: Sequence[Series], cards: Sequence[Card], kinds: Sequence[str]) -> str:

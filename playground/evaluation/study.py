@@ -76,6 +76,18 @@ class Study:
             for point in series.points:
                 _check_point(point)
 
+    @property
+    def counts_photos(self) -> bool:
+        """Whether a point is one seed's share of photos answered rightly, whose spread is that of counting."""
+        return len(self.seeds) == 1 and self.y.unit == "%" and self.y.name.startswith("top-1")
+
+    def spread(self, point: Point) -> tuple[float | None, float | None]:
+        """Return how far the bar of a point reaches: over its seeds, or over the 95 % interval of its photos."""
+        if not self.counts_photos or not point.n:
+            return point.low, point.high
+        low, high = wilson(round(point.y / 100 * point.n), point.n)
+        return 100 * low, 100 * high
+
     def to_json(self) -> str:
         """The study as the text of its file; `from_json` gives the same study back."""
         values = asdict(self)
@@ -101,6 +113,14 @@ class Study:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise StudyError(UNREADABLE) from error
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share that `right` of `count` were found to have, 0..1 (Wilson 1927)."""
+    z, share = 1.959964, right / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
+    return min(middle - half, share), max(middle + half, share)
 
 
 def names(folder: Path = STUDIES) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ COLOURS = {
     "decoder": PALETTE[3], "head": PALETTE[1], "stem": QUIET, "pooling": QUIET, "other": QUIET,
 }  # fmt: skip
 CHOSEN = "#FF3D7F"
+BARS = ("#AA4499", "#999933")  # parameters and multiply-adds: no block has these colours
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def stages(rows: Sequence[Row], names: tuple[str, str], alt: str) -> go.Figure:
         marker={"symbol": "square", "size": sizes, "color": colours,
                 "line": {"color": rims, "width": [3 if rim == CHOSEN else 1 for rim in rims]}},
     )  # fmt: skip
-    bars = [_bar(rows, 0, names[0], PALETTE[0]), _bar(rows, 1, names[1], PALETTE[1])]
+    bars = [_bar(rows, which, name, BARS[which]) for which, name in enumerate(names)]
     layout = {
         "shapes": shapes,
         "annotations": notes,

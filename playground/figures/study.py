@@ -12,7 +12,7 @@ HEIGHT = 380
 
 @dataclass(frozen=True)
 class Line:
-    """One series by x: its values, and the least and greatest of several seeds where they are known."""
+    """One series by x: its values, and the ends of their bars where they are known."""
 
     name: str
     x: Sequence[float]
@@ -22,7 +22,7 @@ class Line:
 
 
 def study(lines: Sequence[Line], x: str, y: str, alt: str) -> go.Figure:
-    """Draw each series as points with a line through them and bars from the least to the greatest value."""
+    """Draw each series as points with a line through them and bars from `low` to `high`."""
     traces = []
     for place, line in enumerate(lines):
         colour = PALETTE[place % len(PALETTE)]

@@ -28,10 +28,10 @@ LICENSE_NOTES = {
 MAX_CONFIG = 4_000_000  # bytes; 21,000 labels with their descriptions fit
 MAX_NUMBER = 2**16  # of a constructor's argument: more would build what no machine holds
 MAX_SIDE = 2048
-# what timm.create_model takes for itself, so that no repository can name another file to load
+# what timm.create_model or our own build takes for itself, so that no repository can name another file to load
 OURS = {
     *("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "scriptable"),
-    *("exportable", "no_jit", "features_only", "num_classes", "in_chans", "model_name"),
+    *("exportable", "no_jit", "features_only", "num_classes", "in_chans", "model_name", "same_grid"),
 }
 
 

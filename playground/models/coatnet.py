@@ -4,6 +4,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.layers import to_2tuple
 from timm.models.maxxvit import TransformerBlock2d
 from torch import Tensor, nn
 
@@ -13,10 +14,25 @@ from playground.models.tracing import attention_of, batch_of, class_logits, grap
 from playground.record import Call, record
 from playground.trace import Link, Pool, Sequence, Tokens, Trace
 
+SIDE = 224  # pixels, where a card says nothing
+
 
 def build(card: Card) -> nn.Module:
-    """Return timm's model of this card without pretrained weights."""
-    return timm.create_model(card.architecture, pretrained=False, **card.options)
+    """Return timm's model of this card without pretrained weights.
+
+    Our own option "same_grid" is the place, from 0, of the first stage of attention, which then works on the grid of
+    the stage before it: in CoAtNet-6 and -7 (the paper's tables 11 and 12) S3 is convolution and then attention.
+    """
+    options = dict(card.options)
+    place = options.pop("same_grid", None)
+    if place is None:
+        return timm.create_model(card.architecture, pretrained=False, **options)
+    rows, cols = to_2tuple(options.pop("img_size", SIDE))
+    # with one halving less, tables of positions are as large as for a picture of twice the side
+    model = timm.create_model(card.architecture, pretrained=False, img_size=(2 * rows, 2 * cols), **options)
+    first = model.stages[place].blocks[0]
+    first.shortcut.pool = first.norm1.down.pool = nn.Identity()
+    return model
 
 
 def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:

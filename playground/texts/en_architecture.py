@@ -22,8 +22,8 @@ TEXTS = {
         "for a picture of {rows} × {cols}. A multiply-add is one product and one sum, what these models’ papers call a "
         "FLOP. Point at a block for its equation and paper; click it, or choose it below, for its shapes."
     ),
-    "arch_bar_parameters": "Share of the parameters",
-    "arch_bar_macs": "Share of the multiply-adds",
+    "arch_bar_parameters": "share of the parameters",
+    "arch_bar_macs": "share of the multiply-adds",
     "arch_costs": "{parameters} · {macs}",
     "arch_costs_long": "{parameters} parameters · {macs} multiply-adds",
     "arch_facts": "{shape} · {sees}",
@@ -164,6 +164,7 @@ TEXTS = {
     "study_table": "The study as a table",
     "study_spread": "least – greatest",
     "study_count": "Photos",
+    "study_bars": "One seed; the bars are the 95 % interval of counting so many photos (Wilson 1927).",
     "study_by": "{command} · {hardware} · {date} · {seeds} seed(s)",
     # published tables
     "tables_title": "The papers’ tables, built and counted",
@@ -178,10 +179,8 @@ TEXTS = {
     "tables_col_parameters": "Parameters",
     "tables_col_macs": "Multiply-adds",
     "tables_col_results": "Published accuracy",
-    "tables_col_notes": "Where it differs",
     "tables_pair": "{published} {sign} {counted}",
     "tables_at": "at {rows} × {cols}",
-    "tables_unweighed": "not counted: this build strides once more than the paper’s",
     "tables_said": "{name} {text} {sign}",
     "what_parameters": "",
     "what_trainable": "trained",
@@ -198,6 +197,7 @@ TEXTS = {
     "why_coatnet_3": "The paper’s first version says 167 M, its second 168 M.",
     "why_coatnet_head": "timm’s class has a head of its own; the remaining 0.1 % are not explained.",
     "why_coatnet_6": "The paper’s own row of widths and depths gives 1.35 B when it is counted.",
+    "why_coatnet_row": "Counted on the paper’s own row of widths and depths; what it counts besides is not known.",
     "why_axial_s": "The paper’s model likely has longer tables of positions; built here is the authors’ release.",
     "why_detr_trained": "The paper counts what is trained: the first convolution and stage stay as they were.",
     "why_detr_macs": "The paper averages over 100 pictures of COCO; counted here at 800 × 1066.",

@@ -70,10 +70,8 @@ def there() -> list[Study]:
 def drawn(one: Study) -> Figure:
     """Draw a study's series."""
     lines = [
-        Line(
-            series.name, [p.x for p in series.points], [p.y for p in series.points], [p.low for p in series.points],
-            [p.high for p in series.points],
-        )
+        Line(series.name, [p.x for p in series.points], [p.y for p in series.points],
+             *zip(*(one.spread(p) for p in series.points), strict=True))
         for series in one.series
         if series.points
     ]  # fmt: skip
@@ -88,7 +86,7 @@ def said(one: Study) -> str:
             series.name,
             f"{p.x:g}",
             f"{p.y:g}",
-            "–" if p.low is None or p.high is None else f"{p.low:g} – {p.high:g}",
+            _between(*one.spread(p)),
             str(p.n),
         ]
         for series in one.series
@@ -97,7 +95,12 @@ def said(one: Study) -> str:
     head = [say("study_pick"), _axis(one.x), _axis(one.y), say("study_spread"), say("study_count")]
     by = say("study_by", command=one.command, hardware=one.hardware, date=one.date, seeds=len(one.seeds))
     table = words.folded(say("study_table"), words.plain_table(head, rows))
-    return words.about(one.question) + words.about(one.finding) + words.about(by) + table
+    bars = words.about(say("study_bars")) if one.counts_photos else ""
+    return words.about(one.question) + words.about(one.finding) + bars + words.about(by) + table
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"{low:.3g} – {high:.3g}"
 
 
 def _axis(axis: Axis) -> str:

@@ -57,24 +57,26 @@ def tabled(done: list[Rebuilt]) -> str:
     """Return the rows counted so far."""
     if not done:
         return ""
-    head = [say(f"tables_col_{name}") for name in ("model", "build", "parameters", "macs", "results", "notes")]
-    return words.html_table(head, [_row(one) for one in done])
+    head = [say(f"tables_col_{name}") for name in ("model", "build", "parameters", "macs", "results")]
+    return words.html_table(head, [_row(one) for one in done], [_note(one) for one in done])
+
+
+def _note(one: Rebuilt) -> str:
+    """Say where counts and published numbers differ, or count different things, and why."""
+    told = [c for c in one.checks if c.why and (not c.equal or c.what in ("headless", "trainable"))]
+    return "<br>".join(escape(text) for text in dict.fromkeys(say(c.why) for c in told))
 
 
 def _row(one: Rebuilt) -> list[str]:
     build = [c for c in one.checks if c.what not in COUNTS]
     lines = [_marked(say("tables_said", name=c.what, text=c.published, sign=SIGNS[c.equal]), c.equal) for c in build]
     results = [f"{escape(said)} <small>({escape(source)})</small>" for said, source in one.entry.results]
-    notes = dict.fromkeys(
-        say(c.why) for c in one.checks if c.why and (not c.equal or c.what in ("headless", "trainable"))
-    )
     return [
         f"<b>{escape(one.entry.name)}</b>",
         "<br>".join(lines),
         _counts(one, "parameters", one.costs.parameters),
-        _counts(one, "macs", one.costs.macs) if one.entry.weighed else escape(say("tables_unweighed")),
+        _counts(one, "macs", one.costs.macs),
         "<br>".join(results),
-        "<br>".join(escape(note) for note in notes),
     ]
 
 

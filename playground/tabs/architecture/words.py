@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from html import escape
+from itertools import zip_longest
 
 from playground.architecture.anatomy import Shape
 from playground.architecture.costs import Costs
 from playground.architecture.kinds import Kind
 from playground.architecture.reach import Mixing, Reach
 from playground.architecture.stages import Block, Stage
-from playground.figures.stages import COLOURS
+from playground.figures.stages import BARS, COLOURS
 from playground.texts import say
 
 NUMBERED = ("stage", "backbone", "projection")
@@ -87,11 +88,13 @@ def waiting() -> str:
 
 
 def legend(stages: Sequence[Stage]) -> str:
-    """Return the kinds of block in this model with their colours."""
+    """Return the kinds of block in this model with their colours, and what the two bars of a stage are."""
     there = list(dict.fromkeys(block.kind for stage in stages for block in stage.blocks if block.kind.key != "plain"))
     items = "".join(
         f'<span><i style="background:{COLOURS[entry.group]}"></i>{escape(kind(entry))}</span>' for entry in there
     )
+    for colour, name in zip(BARS, ("parameters", "macs"), strict=True):
+        items += f'<span><i class="pg-bar" style="background:{colour}"></i>{escape(say(f"arch_bar_{name}"))}</span>'
     return f'<p class="pg-key">{items}</p>'
 
 
@@ -145,10 +148,13 @@ def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return html_table(head, [[escape(cell) for cell in row] for row in rows])
 
 
-def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out cells that are already HTML."""
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
+    """Lay out cells that are already HTML; a row that has a note is followed by it, as wide as the table."""
     top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    body = ""
+    for row, note in zip_longest(rows, notes, fillvalue=""):
+        body += "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
+        body += f'<tr class="pg-note"><td colspan="{len(head)}">{note}</td></tr>' if note else ""
     return f'<div class="pg-table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
