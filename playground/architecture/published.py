@@ -69,7 +69,7 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class Check:
-    """One fact beside its count: both in the same words, and whether they are equal."""
+    """One fact beside its count: both in the same words, whether they are equal, and for a picture of which size."""
 
     what: str
     published: str
@@ -77,6 +77,7 @@ class Check:
     equal: bool
     source: str
     why: str = ""
+    size: tuple[int, int] | None = None
 
 
 def rebuilt(entry: Entry) -> Rebuilt:
@@ -89,7 +90,8 @@ def rebuilt(entry: Entry) -> Rebuilt:
         costs = own if claim.size is None else count(entry.card, claim.size)
         value = _value(claim.what, costs)
         counted = f"{value / _unit(claim.text):.2f}{claim.text[-1]}"
-        checks.append(Check(claim.what, claim.text, counted, agrees(value, claim.text), claim.source, claim.why))
+        equal = agrees(value, claim.text)
+        checks.append(Check(claim.what, claim.text, counted, equal, claim.source, claim.why, claim.size))
     return Rebuilt(entry, own, tuple(checks))
 
 

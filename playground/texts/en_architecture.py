@@ -178,7 +178,7 @@ TEXTS = {
     "tables_col_build": "Build",
     "tables_col_parameters": "Parameters",
     "tables_col_macs": "Multiply-adds",
-    "tables_col_results": "Published accuracy",
+    "tables_results": "Published: {said} ({source}).",
     "tables_pair": "{published} {sign} {counted}",
     "tables_at": "at {rows} × {cols}",
     "tables_said": "{name} {text} {sign}",

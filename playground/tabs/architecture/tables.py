@@ -57,26 +57,28 @@ def tabled(done: list[Rebuilt]) -> str:
     """Return the rows counted so far."""
     if not done:
         return ""
-    head = [say(f"tables_col_{name}") for name in ("model", "build", "parameters", "macs", "results")]
+    head = [say(f"tables_col_{name}") for name in ("model", "build", "parameters", "macs")]
     return words.html_table(head, [_row(one) for one in done], [_note(one) for one in done])
 
 
 def _note(one: Rebuilt) -> str:
-    """Say where counts and published numbers differ, or count different things, and why."""
+    """Say the published accuracies, then where counts and published numbers differ or count different things."""
+    by_source: dict[str, list[str]] = {}
+    for said, source in one.entry.results:
+        by_source.setdefault(source, []).append(said)
+    results = [say("tables_results", said="; ".join(said), source=source) for source, said in by_source.items()]
     told = [c for c in one.checks if c.why and (not c.equal or c.what in ("headless", "trainable"))]
-    return "<br>".join(escape(text) for text in dict.fromkeys(say(c.why) for c in told))
+    return "<br>".join(escape(line) for line in dict.fromkeys([*results, *(say(c.why) for c in told)]))
 
 
 def _row(one: Rebuilt) -> list[str]:
     build = [c for c in one.checks if c.what not in COUNTS]
     lines = [_marked(say("tables_said", name=c.what, text=c.published, sign=SIGNS[c.equal]), c.equal) for c in build]
-    results = [f"{escape(said)} <small>({escape(source)})</small>" for said, source in one.entry.results]
     return [
         f"<b>{escape(one.entry.name)}</b>",
         "<br>".join(lines),
         _counts(one, "parameters", one.costs.parameters),
         _counts(one, "macs", one.costs.macs),
-        "<br>".join(results),
     ]
 
 
@@ -85,8 +87,7 @@ def _counts(one: Rebuilt, column: str, value: int) -> str:
     checks = [c for c in one.checks if COUNTS.get(c.what) == column]
     lines = [_pair(c) for c in checks]
     if all(c.what != column for c in checks):
-        rows, cols = one.costs.size
-        at = say("tables_at", rows=rows, cols=cols) if column == "macs" else ""
+        at = _at(one.costs.size if column == "macs" else None)
         lines.append(escape(f"{words.amount(value)} {at}".strip()))
     return "<br>".join(lines)
 
@@ -94,7 +95,11 @@ def _counts(one: Rebuilt, column: str, value: int) -> str:
 def _pair(check: Check) -> str:
     what = say(f"what_{check.what}")
     said = say("tables_pair", published=check.published, sign=SIGNS[check.equal], counted=check.counted)
-    return _marked(f"{said} {what}".strip(), check.equal, check.source)
+    return _marked(f"{said} {what} {_at(check.size)}".strip(), check.equal, check.source)
+
+
+def _at(size: tuple[int, int] | None) -> str:
+    return say("tables_at", rows=size[0], cols=size[1]) if size else ""
 
 
 def _marked(text: str, equal: bool, title: str = "") -> str:

@@ -154,7 +154,7 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequen
     body = ""
     for row, note in zip_longest(rows, notes, fillvalue=""):
         body += "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
-        body += f'<tr class="pg-note"><td colspan="{len(head)}">{note}</td></tr>' if note else ""
+        body += f'<tr class="pg-note"><td colspan="{len(head)}"><div>{note}</div></td></tr>' if note else ""
     return f'<div class="pg-table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
