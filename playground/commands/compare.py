@@ -77,7 +77,8 @@ def run(options: argparse.Namespace) -> int:
 
 def models_of(text: str) -> list[str | Card]:
     """Return the names between commas; FILE@ARCHITECTURE becomes a card of that file."""
-    return [_local(name) if name.startswith(LOCAL) else name for name in text.split(",")]
+    names = [name.strip() for name in text.split(",")]
+    return [_local(name) if name.startswith(LOCAL) else name for name in names if name]
 
 
 def table(done: Done) -> str:
