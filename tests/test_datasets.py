@@ -74,7 +74,41 @@ def test_bad_data_is_one_sentence_and_leaves_no_cache(tmp_path: Path) -> None:
         load(folder, "train", tmp_path / "cache")
     with pytest.raises(DataError, match="lists no val photos"):
         load(broken("split"), "val", tmp_path / "cache")
+    folder = broken("cut in the middle")
+    (folder / "train-0.tar").write_bytes((folder / "train-0.tar").read_bytes()[:2000])
+    with pytest.raises(DataError, match="fetch the data again"):
+        load(folder, "train", tmp_path / "cache")
+    for number, damage in enumerate((b"train,0,a.webp\n", b"train,0,a.webp,x,n0,1,2,3,4\n", b"\xff\xfe")):
+        folder = broken(f"listing {number}")
+        (folder / "boxes.csv").write_bytes((folder / "boxes.csv").read_bytes() + damage)
+        with pytest.raises(DataError, match=r"boxes\.csv is damaged"):
+            load(folder, "train", tmp_path / "cache")
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "wordnet.tsv").write_text("wnid\tname\tclass\nn1 tabby cat\n")
+    with pytest.raises(DataError, match=r"wordnet\.tsv is damaged"):
+        load(tmp_path / "tiny", "train", tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_damaged_cache_and_a_full_disk_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_everyday(tmp_path / "data", drawn_photos(4), "train")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(DataError, match="disk full"):
+            load(tmp_path / "data", "train", tmp_path / "cache")
+        assert not list((tmp_path / "cache").iterdir())
+    load(tmp_path / "data", "train", tmp_path / "cache")
+    for name in ("train-images.npy", "train-facts.npz"):
+        file = tmp_path / "cache" / name
+        whole = file.read_bytes()
+        file.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(DataError, match="cache folder is damaged"):
+            load(tmp_path / "data", "train", tmp_path / "cache")
+        file.write_bytes(whole)
 
 
 def test_held_out_photos_are_never_trained_on() -> None:
@@ -161,6 +195,8 @@ def test_an_image_folder_s_photos_serve_training(tmp_path: Path) -> None:
         assert photos.classes == ("cat", "dog")
         assert photos.labels.tolist() == [0, 0, 1]
         assert photos.boxes_xyxy.tolist() == [[0, 0, 64, 64]] * 3
+    write_folder(tmp_path / "data" / "train", {"cat": 3})  # another picture of a known class
+    assert opening.load(tmp_path / "data", "train", tmp_path / "cache").labels.tolist() == [0, 0, 0, 1]
     write_folder(tmp_path / "data" / "train", {"cow": 1})
     with pytest.raises(DataError, match="other classes"):
         opening.load(tmp_path / "data", "train", tmp_path / "cache")

@@ -63,6 +63,12 @@ def test_the_loop_learns_within_its_time(tmp_path: Path) -> None:
     assert float(run.ema.bias) == pytest.approx(-1, abs=0.1)
 
 
+def test_a_step_that_leaps_over_the_last_stage_still_ends_at_its_size(tmp_path: Path) -> None:
+    hurried = dataclasses.replace(SHORT, minutes=1e-9)
+    run = loop.train(Line(), hurried, tmp_path / "state.safetensors", log=str)
+    assert (run.step, run.size) == (1, 16)
+
+
 def test_resuming_gives_the_same_weights_as_never_stopping(tmp_path: Path) -> None:
     whole = Run(Line(), SHORT)
     for _ in range(12):

@@ -16,6 +16,7 @@ from playground.models.detr import DETR
 from playground.training import command, loop, recipes
 from playground.training.classify import Augment, Classification, normalised, to_float
 from playground.training.detection import Detection, detections
+from playground.training.drawn import ShapesSession
 from playground.training.failures import failures
 from playground.training.frozen import FrozenDetection, features
 from playground.training.loop import Run, Settings, Stage, TrainingError
@@ -240,6 +241,23 @@ def test_a_folder_of_ones_own_photos_trains_a_model_of_its_classes(tmp_path: Pat
     assert (card.labels, card.options["num_classes"], card.license) == (("green", "red"), 2, "none")
     assert "origin" not in card.training
     assert {metric.name: metric.value for metric in card.metrics}["top-1"] > 50
+
+
+def test_a_full_disk_and_a_stop_by_hand_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for raised, code, sentence in (
+        (OSError(28, "No space left on device"), 2, "No space left on device"),
+        (KeyboardInterrupt(), 130, "--resume goes on"),
+    ):
+
+        def learn(*_: object, raised: BaseException = raised) -> None:
+            raise raised
+
+        monkeypatch.setattr(ShapesSession, "learn", learn)
+        assert command.main(["shapes-tiny", "--out", str(tmp_path), "--cache", str(tmp_path)]) == code
+        told = capsys.readouterr().err.strip()
+        assert sentence in told and "\n" not in told
 
 
 def test_too_few_photos_are_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,11 @@ import csv
 import io
 import os
 import tarfile
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from PIL import Image
@@ -64,25 +65,32 @@ def load(folder: Path, split: Split, cache: Path) -> Photos:
     return kept(read_classes(folder), split, cache, lambda: read(folder, split))
 
 
-def kept(classes: tuple[str, ...], split: Split, cache: Path, make: Callable[[], Photos]) -> Photos:
-    """Photos as `make` gives them, from the copy under `cache` where it is there.
+def kept(classes: tuple[str, ...], split: Split, cache: Path, make: Callable[[], Photos], mark: str = "") -> Photos:
+    """Photos as `make` gives them, from the copy under `cache` where one of the same `mark` is there.
 
-    Raises DataError when that copy holds other classes.
+    Raises DataError when that copy holds other classes or is damaged, and when a new one cannot be written.
     """
     images_file, facts_file = cache / f"{split}-images.npy", cache / f"{split}-facts.npz"
-    if not (images_file.exists() and facts_file.exists()):
-        photos = make()
-        cache.mkdir(parents=True, exist_ok=True)
-        _save_whole(images_file, photos.images)
-        with (part := facts_file.with_suffix(".part")).open("wb") as stream:
-            np.savez(stream, labels=photos.labels, boxes_xyxy=photos.boxes_xyxy, classes=np.array(classes))
-        os.replace(part, facts_file)
-    with np.load(facts_file) as facts:
-        if tuple(facts["classes"]) != classes:
+    if images_file.exists() and facts_file.exists():
+        try:
+            with np.load(facts_file) as facts:
+                found = Photos(
+                    np.load(images_file, mmap_mode="r"), facts["labels"], facts["boxes_xyxy"], tuple(facts["classes"])
+                )
+                known = str(facts["mark"]) if "mark" in facts else ""
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError("The cache folder is damaged; empty it or name another with --cache.") from error
+        if found.classes != classes:
             raise DataError(
                 "The cache folder holds other classes than the data folder; empty it or name another with --cache."
             )
-        return Photos(np.load(images_file, mmap_mode="r"), facts["labels"], facts["boxes_xyxy"], classes)
+        if known == mark:
+            return found
+    photos = make()
+    facts = {"labels": photos.labels, "boxes_xyxy": photos.boxes_xyxy}
+    _write_whole(images_file, lambda stream: np.save(stream, photos.images))
+    _write_whole(facts_file, lambda stream: np.savez(stream, **facts, classes=np.array(classes), mark=np.array(mark)))
+    return photos
 
 
 def read(folder: Path, split: Split) -> Photos:
@@ -121,7 +129,7 @@ def _check(folder: Path) -> None:
 def read_classes(folder: Path) -> tuple[str, ...]:
     """Class names in index order, from `classes.txt` or, without it, from the folded names of `wordnet.tsv`."""
     if (listed := folder / "classes.txt").is_file():
-        return tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+        return tuple(line.strip() for line in _lines(listed))
     return tuple(sorted(set(_folding(folder).values())))
 
 
@@ -132,14 +140,21 @@ def split_held_out(photos: Photos, share: float, seed: int) -> tuple[np.ndarray,
     return np.sort(order[held:]), np.sort(order[:held])
 
 
-def _save_whole(path: Path, array: np.ndarray) -> None:
-    """Write under another name first, so that a killed run leaves no half file behind."""
+def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write under another name first, so that a killed run or a full disk leaves no half file behind."""
     part = path.with_suffix(".part")
-    with part.open("wb") as stream:
-        np.save(stream, array)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DataError(
+            "The decoded photos could not be kept; is the disk full or the cache folder read-only?"
+        ) from error
 
 
 def _decode(data: bytes, name: str) -> np.ndarray:
@@ -152,15 +167,10 @@ def _decode(data: bytes, name: str) -> np.ndarray:
 
 def _read_shards(folder: Path, split: Split, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows: dict[int, dict[str, _Row]] = {}
-    with (folder / "boxes.csv").open(encoding="utf-8", newline="") as stream:
-        for line in csv.DictReader(stream):
-            if line["split"] != split:
-                continue
-            box = (int(line["x_min"]), int(line["y_min"]), int(line["x_max"]), int(line["y_max"]))
-            row = _Row(int(line["shard"]), line["name"], int(line["class_index"]), box)
-            if not 0 <= row.label < count:
-                raise DataError(f"boxes.csv names class {row.label}, but classes.txt has {count} classes.")
-            rows.setdefault(row.shard, {})[row.name] = row
+    for row in _listed(folder / "boxes.csv", split):
+        if not 0 <= row.label < count:
+            raise DataError(f"boxes.csv names class {row.label}, but classes.txt has {count} classes.")
+        rows.setdefault(row.shard, {})[row.name] = row
     if not rows:
         raise DataError(f"boxes.csv lists no {split} photos.")
     images = np.empty((sum(map(len, rows.values())), SIDE, SIDE, 3), np.uint8)
@@ -174,14 +184,26 @@ def _read_shards(folder: Path, split: Split, count: int) -> tuple[np.ndarray, np
             for name, row in rows[shard].items():
                 try:
                     member = archive.extractfile(name)
-                except KeyError as error:
+                    data = b"" if member is None else member.read()
+                except (KeyError, OSError, tarfile.TarError) as error:
                     raise DataError(
-                        f"Shard {split}-{shard}.tar lacks photo {name[:64]}; fetch the data again."
+                        f"Shard {split}-{shard}.tar lacks photo {name[:64]} or is cut off; fetch the data again."
                     ) from error
-                assert member is not None
-                images[len(kept)] = _decode(member.read(), name)
+                images[len(kept)] = _decode(data, name)
                 kept.append(row)
     return images, np.array([row.label for row in kept], np.int64), _boxes([row.box for row in kept])
+
+
+def _listed(file: Path, split: Split) -> Iterator[_Row]:
+    """Yield the rows of one part; raises DataError for a row that lacks a field or a number."""
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            for line in csv.DictReader(stream):
+                if line["split"] == split:
+                    box = (int(line["x_min"]), int(line["y_min"]), int(line["x_max"]), int(line["y_max"]))
+                    yield _Row(int(line["shard"]), line["name"], int(line["class_index"]), box)
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise DataError(f"{file.name} is damaged; fetch the data again.") from error
 
 
 def _read_tiny(folder: Path, split: Split, classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -196,7 +218,7 @@ def _read_tiny(folder: Path, split: Split, classes: tuple[str, ...]) -> tuple[np
             ]
     else:
         for line in _lines(folder / "val" / "val_annotations.txt"):
-            name, wnid, *box = line.split("\t")
+            name, wnid, *box = *line.split("\t"), ""
             if wnid in folding:
                 found.append((folder / "val" / "images" / name, wnid, _four(box)))
     if not found:
@@ -210,6 +232,8 @@ def _read_tiny(folder: Path, split: Split, classes: tuple[str, ...]) -> tuple[np
 def _folding(folder: Path) -> dict[str, str]:
     """WordNet id -> plain class."""
     rows = [line.split("\t") for line in _lines(folder / "wordnet.tsv")[1:]]
+    if any(len(row) < 3 for row in rows):
+        raise DataError("wordnet.tsv is damaged; each line needs a WordNet id, a name and a class, with tabs between.")
     return {row[0]: row[2] for row in rows}
 
 
@@ -232,7 +256,10 @@ def _lines(path: Path) -> list[str]:
             f"{path.name} is missing from the data folder; "
             "it must be the Everyday shards or Tiny-ImageNet-200 with wordnet.tsv."
         )
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.name} is damaged; fetch the data again.") from error
 
 
 def _bytes(path: Path) -> bytes:

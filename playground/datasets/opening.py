@@ -87,7 +87,8 @@ def load(folder: Path, split: Split, cache: Path) -> Photos:
     if everyday.is_everyday(folder):
         return everyday.load(folder, split, cache)
     if folders.is_image_folder(folder):
-        return everyday.kept(folders.classes_of(folder), split, cache, lambda: folders.photos(folder, split))
+        mark = folders.mark(folder, split)
+        return everyday.kept(folders.classes_of(folder), split, cache, lambda: folders.photos(folder, split), mark)
     raise DataError(f"The data folder holds no pictures with classes; looked for {LOOKED_FOR}.")
 
 

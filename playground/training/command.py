@@ -56,7 +56,7 @@ def session(recipe: Recipe, options: argparse.Namespace) -> Session:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0, or 2 after one sentence on stderr."""
+    """Run the command; 0, 2 after one sentence on stderr, or 130 when stopped by hand."""
     options = parser().parse_args(argv)
     try:
         recipe = recipes.find(options.recipe)
@@ -73,4 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TrainingError) as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        said = error.strerror or "no reason given"
+        print(f"A file could not be read or written ({said}); is the disk full or read-only?", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped; the same command with --resume goes on from the last minute.", file=sys.stderr)
+        return 130
     return 0

@@ -278,6 +278,8 @@ def train(
             run.elapsed = parallel.led(run.elapsed + time.perf_counter() - began, settings.device)
             scored = run.elapsed
             recent = (run.elapsed, run.seen)
+    if run.size != settings.stages[-1].size:  # a slow step can leap over the last stage
+        run.grow(settings.stages[-1].size)
     if parallel.leads():
         run.save(state_file)
     return run
