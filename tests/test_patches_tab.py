@@ -459,6 +459,11 @@ def test_signs_are_turned_to_agree() -> None:
     assert np.allclose(back.fits[0].basis, model.fits[0].basis)
 
 
+def test_a_long_title_is_cut_above_a_tile() -> None:
+    assert twin.shortened("Axial attention") == "Axial attention"
+    assert twin.shortened("vit_small_patch14_dinov2") == "vit_small_patch…"
+
+
 def test_a_click_asks_both_models(page: Page) -> None:
     held, trace = kept("vit")
     other, seen = kept("axial")

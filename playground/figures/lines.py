@@ -12,6 +12,7 @@ from playground.figures.theme import PALETTE, QUIET, clear, figure, plain
 
 HEIGHT = 300
 GAP = 0.12
+STEPS = ((3.0, tuple(range(1, 10))), (10.0, (1, 2, 3, 5, 7)), (1000.0, (1, 2, 5)), (math.inf, (1,)))  # ticks a decade
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,8 @@ def lines(charts: Sequence[Chart], alt: str, log: bool = False) -> go.Figure:
             named.add(curve.name)
         below = {"title": {"text": plain(chart.axis), "font": {"size": 13}}, "domain": [left, left + wide]}
         counted = [x for curve in chart.curves for x in curve.x] or [0]
-        ticks = {"tick0": 0, "dtick": max(1, round((max(counted) - min(counted)) / 8)), "tickformat": "d"}
+        apart = max(1, round((max(counted) - min(counted)) / (8 if len(charts) == 1 else 5)))
+        ticks = {"tick0": 0, "dtick": apart, "tickformat": "d", "tickangle": 0}
         layout[f"xaxis{end}"] = {**grid, **below, **ticks, "anchor": f"y{end}"}
         scale = {"type": "log", **_log_ticks([curve.values for curve in chart.curves])} if log else {}
         layout[f"yaxis{end}"] = {**grid, **scale, "anchor": f"x{end}", "domain": [0, 0.9]}
@@ -86,7 +88,7 @@ def _log_ticks(values: Sequence[np.ndarray]) -> dict[str, list[Any]]:
     if not found.size:
         return {}
     low, high = float(found.min()), float(found.max())
-    steps = (1,) if high > 1000 * low else (1, 2, 5) if high > 10 * low else tuple(range(1, 10))
+    steps = next(steps for ratio, steps in STEPS if high <= ratio * low)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
     ticks = ticks if len(ticks) > 1 else [low, high]

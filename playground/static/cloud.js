@@ -1,7 +1,7 @@
 // Tokens as a cloud of their own patches, drawn on a canvas: `props.value` is JSON, see tabs/patches.
 // One picture is the sprite of all patches. Layers play here; dragging turns the cloud; no server is asked.
 const PAUSE = 900, GLIDE = 520; // milliseconds
-const DEPTH = 0.2; // how much nearer the front of the cloud is: points lie within a ball of radius 1
+const DEPTH = 0.2; // how much nearer the front looks; points lie within a ball of radius 1, so the outline grows by 2 % only
 const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
 let data = null, sprite = null, layer = 0, yaw = 0.6, pitch = 0.35, zoom = 1, flat = false, byClass = true;
 let dragged = null, timer = null, gliding = null, frame = null, from = null, glide = 1, placed = [];
@@ -44,7 +44,7 @@ const scene = () => {
   const pen = canvas.getContext('2d');
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
-  const p = points(), count = p.length / 3, reach = (Math.min(width * 0.78, height) / 2 - 22) * (flat ? 1 : 1 - DEPTH) * zoom;
+  const p = points(), count = p.length / 3, reach = (Math.min(width * 0.78, height) / 2 - 18) * zoom;
   const side = clamp((reach * 1.1) / Math.sqrt(count), 7, 30) * (flat ? 1.15 : 1);
   const [cy, sy, cp, sp] = flat ? [1, 0, 1, 0] : [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
   placed = [];

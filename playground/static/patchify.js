@@ -15,9 +15,10 @@ const image = (source) => new Promise((done) => { const made = new Image(); made
 const plan = (width) => {
   const high = clamp(width * 0.52, 190, 330), scale = Math.min(high, width / data.aspect);
   const w = scale * data.aspect, side = clamp(width / 20, 22, 36);
+  const below = data.row ? side + 92 : 0; // room for the row of tokens; before it comes the picture stands in the middle
   const lens = data.steps.findIndex((s) => s.window && !s.cut), aside = lens < 0 ? 0 : clamp(time - lens + 1, 0, 1) * clamp(lens + 1 - time, 0, 1);
-  return { w, h: scale, x: ((width - w) / 2) * (1 - ease(aside * 3)), y: 4, side, gap: 4,
-    row: scale + 22, column: data.row ? 78 : 0, height: scale + 22 + (data.row ? side + 92 : 0) };
+  return { w, h: scale, x: ((width - w) / 2) * (1 - ease(aside * 3)), y: 4 + below * (1 - ease(reached('row'))) / 2, side, gap: 4,
+    row: scale + 22, column: data.row ? 78 : 0, height: scale + 22 + below };
 };
 const size = () => {
   const canvas = part('scene');
@@ -173,6 +174,7 @@ const scene = () => {
     if (!step.cut) lattice(pen, at, step.rows, step.cols, step.seen * (1 - row));
     if (step.window && !step.cut) lens(pen, at, width, step);
   }
+  if (at.w / data.pick.cols >= 6) lattice(pen, at, data.pick.rows, data.pick.cols, 0.4 * clamp(1 - time, 0, 1)); // what can be clicked
   mark(pen, at);
   tokens(pen, at, width);
   const now = Math.round(time);

@@ -100,7 +100,7 @@ TEXTS = {
     ),
     "levels_picture": "What the model saw",
     "levels_colours": "Components as colours",
-    "levels_component": "Component {{number}}: {{share}}",
+    "levels_component": "PCA {{number}}: {{share}}",
     "levels_alt": "The first three principal components of the tokens as colours, for {layers} layers",
     "levels_one_fit": "One fit for all layers, so that colours can be compared.",
     "levels_fits": "Layers of equal width share a fit, so that their colours can be compared; others cannot.",

@@ -289,7 +289,8 @@ def _vector_lengths(found: Sequence[RelativeTable]) -> Figure:
             Curve(name, range(-middle, middle + 1), values)
             for (name, _), values in zip(table.spans, lengths, strict=True)
         ]
-        charts.append(Chart(table.name, say("positions_offset"), curves))
+        title = say("apart_rows" if table.axis == "height" else "apart_cols")
+        charts.append(Chart(title, say("positions_offset"), curves))
     return lines(charts, say("positions_vectors_alt"))
 
 

@@ -26,6 +26,7 @@ from playground.texts import say
 from playground.trace import Trace
 
 Updates = dict[Any, Any]
+TITLE = 16  # letters above a tile
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +104,14 @@ def together(held: Held, trace: Trace, other: Held, seen: Trace) -> tuple[Figure
     count = max(len(levels) for levels in found)
     steps = [evenly(levels, count) for levels in found]
     depth = [say("twin_depth", share=percent((i + 1) / count)) for i in range(count)]
-    titles = [one.card.title.partition(",")[0] for one in (held, other)]
+    titles = [shortened(one.card.title.partition(",")[0]) for one in (held, other)]
     rows = list(zip(titles, steps, strict=True))
     return pair(rows, held.seen, held.aspect, depth, say("twin_alt")), said
+
+
+def shortened(title: str) -> str:
+    """Return a title that fits above a tile on a phone; the whole one stands above the maps below."""
+    return title if len(title) <= TITLE else title[: TITLE - 1] + "…"
 
 
 def evenly(levels: Sequence[Level], count: int) -> list[Level]:
