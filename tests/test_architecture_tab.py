@@ -142,6 +142,13 @@ def test_a_larger_picture_is_counted_and_a_wrong_size_falls_back_to_its_own(page
     assert "448 × 448" in larger[page.body.headline]
     for bad in ("9999x9999", "abc", None, NASTY, "224", 5):
         assert page.begin(None, name, bad, "macs", shown)[page.body.shown].size == (224, 224)
+    typed = page.resize(None, name, " 320 × 256 ", "macs", shown)
+    assert typed[page.body.shown].size == (320, 256)
+    assert typed[page.body.size]["value"] == "320x256"
+    assert page.resize(None, name, "256", "macs", shown)[page.body.shown].size == (256, 256)
+    for bad in ("abc", None, NASTY, "1x2x3", 5, "٣x٣"):
+        assert "such as 224 x 320" in page.resize(None, name, bad, "macs", shown)[page.problem]
+    assert "from 1 to 2048" in page.resize(None, name, "9999x9999", "macs", shown)[page.problem]
     refused = page.begin(None, "no such model", None, "macs", shown)
     assert list(refused) == [page.problem]
     assert "No model is called" in refused[page.problem]
@@ -325,3 +332,7 @@ def test_claims_name_what_is_counted() -> None:
     assert kinds <= set(tables.COUNTS)
     assert Claim("macs", "1G", "x").size is None
     assert body.chosen("800x1066") == (800, 1066)
+
+
+def test_a_size_of_another_model_that_an_event_still_carries_is_no_error(page: Any) -> None:
+    assert page.body.size.preprocess("17x17") == "17x17"

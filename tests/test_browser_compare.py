@@ -96,6 +96,15 @@ def test_a_touched_picture_is_asked_again_and_cells_are_clicked(opened: Visit) -
     wait(opened)
     opened.settle()
     assert opened.tab.locator(CARDS).all_inner_texts() != before
+    frame = opened.tab.locator("#pg-touch .pg-frame")
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    assert box is not None
+    opened.tab.mouse.move(box["x"] + 0.06 * box["width"], box["y"] + 0.06 * box["height"])
+    opened.tab.mouse.down()
+    opened.tab.mouse.move(box["x"] + 0.31 * box["width"], box["y"] + 0.06 * box["height"], steps=4)
+    opened.tab.mouse.up()
+    expect(opened.tab.locator(CELLS)).to_have_value("4,4 4,3 0,0 0,1 0,2")
 
 
 def test_an_untrained_model_by_name_and_one_that_is_not_there(opened: Visit) -> None:

@@ -517,6 +517,13 @@ def test_pointing_and_touching_run_no_model(parts: Parts, asked: list[Any]) -> N
     cell = do.cell(click, PICTURE, "mask", 0.5, 8, 0, "")
     assert (cell[parts.touching.cells], cell[parts.touching.strength]) == ("2,4", 1)
     assert do.cell(click, PICTURE, "rotate", 0.5, 8, 0, "") == {}
+    stroke = gr.EventData(None, {"path": [[0.06, 0.06], [0.06, 0.4], [0.2, 0.4]]})
+    brushed = do.cell(stroke, PICTURE, "blur", 0.5, 8, 0, "7,7")
+    assert brushed == {parts.touching.cells: "7,7 0,0 1,0 2,0 3,0 3,1"}
+    assert do.cell(stroke, PICTURE, "move", 1, 8, 0, "1,1:2,2 5,5:")[parts.touching.cells] == "1,1:2,2 0,0:3,1"
+    for path in ([], [[0.5, 0.5]], "path", [[0, 0], [2, 2]], [[0, 0], [1]], [[0, 0]] * 1001, [[0, 0], ["a", 0]]):
+        wrong = do.cell(gr.EventData(None, {"path": path}), PICTURE, "mask", 1, 8, 0, "")
+        assert list(wrong) == [parts.touching.problem]
     touched = do.touch(PICTURE, NAMES, "mask", 1, 8, 0, "2,4")
     assert "<rect" in touched[parts.touching.frame]
     assert "share of the place" in touched[parts.touching.about]

@@ -1,9 +1,11 @@
 // Pictures to point at, each in a [data-frame]: a click is a point; on [data-drag] a drag with the mouse is a box, and
-// on [data-corners] so are two clicks. The server hears which frame, and shares of the picture from 0 to 1.
+// on [data-corners] so are two clicks; on [data-brush] a drag with the mouse is a stroke of the brush, a path of points.
+// The server hears shares of the picture from 0 to 1.
 let frame = null; // under the pointer that is down
 let from = null; // where it went down
 let drawn = null; // the box that is being dragged
 let corner = null; // the first of two clicks, and its mark
+let stroke = []; // the points of the brush, and their marks
 
 const at = (event) => {
   const box = frame.getBoundingClientRect();
@@ -29,8 +31,15 @@ const drag = (box) => {
   if (drawn) move(drawn, style);
   else drawn = add('pg-box', style);
 };
+const brush = (to) => {
+  const last = stroke.at(-1)?.at ?? from;
+  const pixels = Math.hypot((to.x - last.x) * frame.clientWidth, (to.y - last.y) * frame.clientHeight);
+  if (pixels > 5 && stroke.length < 500) stroke.push({ at: to, mark: add('pg-dab', { left: to.x, top: to.y }) });
+};
 const clean = () => {
   if (drawn) drawn.remove();
+  for (const dab of stroke) dab.mark.remove();
+  stroke = [];
   frame = from = drawn = null;
 };
 const forget = () => {
@@ -48,7 +57,9 @@ element.addEventListener('pointerdown', (event) => {
   }
 });
 element.addEventListener('pointermove', (event) => {
-  if (!frame || event.pointerType !== 'mouse' || !('drag' in frame.dataset)) return;
+  if (!frame || event.pointerType !== 'mouse') return;
+  if ('brush' in frame.dataset) brush(at(event));
+  if (!('drag' in frame.dataset)) return;
   const box = corners(from, at(event));
   if (far(box)) drag(box);
 });
@@ -56,6 +67,7 @@ element.addEventListener('pointerup', (event) => {
   if (!frame) return;
   const to = at(event);
   let found = drawn ? corners(from, to) : { x0: to.x, y0: to.y };
+  if (stroke.length) found = { path: [from, ...stroke.map((dab) => dab.at), to].map((point) => [point.x, point.y]) };
   if (!drawn && 'corners' in frame.dataset) {
     if (!corner) {
       corner = { ...to, mark: add('pg-spot', { left: to.x, top: to.y }) };

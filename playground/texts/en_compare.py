@@ -64,10 +64,13 @@ TEXTS = {
     "touch_grid": "Cells a side",
     "touch_seed": "Seed",
     "touch_cells": "Cells",
-    "touch_cells_info": "Click on the picture, or type row,column (from 0); pairs as 1,2:3,4. Empty: at random.",
+    "touch_cells_info": (
+        "Click cells, brush over them with the mouse, or type row,column (from 0); pairs as 1,2:3,4. Empty: at random."
+    ),
     "touch_cells_form": "Write cells as row,column and pairs as row,column:row,column, with spaces between.",
+    "touch_path": "A stroke of the brush must be a list of 2 to 1,000 points, each two shares of the picture.",
     "touch_clear": "Forget the cells",
-    "touch_alt": "The picture as every model gets it; a click chooses a cell of its grid",
+    "touch_alt": "The picture as every model gets it; a click or a brush chooses cells of its grid",
     "touch_about": "Strength: {strength}. {formula}",
     "touch_none": "Every model gets the picture as it is.",
     "touch_curves": "{title}: accuracy against strength, measured over {n} validation photos",

@@ -1,5 +1,6 @@
 """Stage by stage: the diagram, the block that was chosen, and where parameters and multiply-adds are."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +23,11 @@ from playground.tabs.architecture import words
 from playground.texts import say
 
 Updates = dict[Any, Any]
+Sizes = list[tuple[str, tuple[int, int]]]  # what the picker shows, and (rows, cols)
 FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0)
 MEASURES = ("parameters", "macs")
 MOST_BLOCKS = 400
+SIZE = re.compile(r"\s*(\d{1,5})\s*(?:[x×]\s*(\d{1,5})\s*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,19 @@ class Part:
         card = catalogue.find(model)
         offered = sizes(card, picture)
         wanted = chosen(size) if isinstance(shown, Shown) and shown.model == card.name else None
-        wanted = wanted if wanted in [value for _, value in offered] else offered[0][1]
+        return self._at(card, offered, wanted if wanted in [value for _, value in offered] else None, measure, shown)
+
+    def resize(self, picture: Picture | None, model: Any, size: Any, measure: Any, shown: Any) -> Updates:
+        """Show the model for a picture of another size, offered or typed; raises ValueError with one sentence."""
+        card, wanted = catalogue.find(model), chosen(size)
+        if wanted is None:
+            raise ValueError(say("arch_size_form"))
+        return self._at(card, sizes(card, picture), wanted, measure, shown)
+
+    def _at(self, card: Card, offered: Sizes, size: tuple[int, int] | None, measure: Any, shown: Any) -> Updates:
+        wanted = offered[0][1] if size is None else size
+        if wanted not in [value for _, value in offered]:
+            offered = [*offered, (say("arch_size_other", rows=wanted[0], cols=wanted[1]), wanted)]
         costs = count(card, wanted)
         at = shown.block if isinstance(shown, Shown) and shown.model == card.name else busiest(costs)
         now = Shown(card.name, wanted, min(at, len(blocks(costs)) - 1))
@@ -107,7 +122,10 @@ def lay_out() -> Part:
     """Lay out the part inside the current context."""
     headline = gr.HTML(words.waiting(), apply_default_css=False, elem_id="pg-arch-headline")
     with gr.Row(elem_classes=["pg-pair"]):
-        size = gr.Dropdown([], label=say("arch_size"), elem_id="pg-arch-size", min_width=240)
+        size = gr.Dropdown(
+            [], label=say("arch_size"), info=say("arch_size_info"), allow_custom_value=True, elem_id="pg-arch-size",
+            min_width=240,
+        )  # fmt: skip
         block = gr.Dropdown([], label=say("arch_block"), elem_id="pg-arch-block", min_width=240)
     legend = gr.HTML(apply_default_css=False, elem_id="pg-arch-legend")
     diagram = PlotlyView(height=500, elem_id="pg-arch-diagram")
@@ -121,11 +139,11 @@ def lay_out() -> Part:
     return Part(gr.State(None), headline, size, diagram, legend, block, details, table, measure, areas)
 
 
-def sizes(card: Card, picture: Picture | None) -> list[tuple[str, tuple[int, int]]]:
+def sizes(card: Card, picture: Picture | None) -> Sizes:
     """Return (label, (rows, cols)) of the sizes to choose from, first the one at which the model sees the picture."""
     own = own_size(card)
     detr = preprocess_of(card).rule == "detr"
-    found: list[tuple[str, tuple[int, int]]] = []
+    found: Sizes = []
     if detr and picture is not None:
         seen = view(picture, preprocess_of(card)).pixels.shape
         found.append((say("arch_size_picture", rows=seen[1], cols=seen[2]), (int(seen[1]), int(seen[2]))))
@@ -139,9 +157,9 @@ def sizes(card: Card, picture: Picture | None) -> list[tuple[str, tuple[int, int
 
 
 def chosen(value: Any) -> tuple[int, int] | None:
-    """Return the (rows, cols) of "rows x cols" from the page, or None."""
-    parts = value.split("x") if isinstance(value, str) and len(value) < 16 else []
-    return (int(parts[0]), int(parts[1])) if len(parts) == 2 and all(p.isdecimal() for p in parts) else None
+    """Return the (rows, cols) of "rows x cols" or of one side from the page, or None."""
+    found = SIZE.fullmatch(value) if isinstance(value, str) else None
+    return (int(found[1]), int(found[2] or found[1])) if found else None
 
 
 def text(size: tuple[int, int]) -> str:

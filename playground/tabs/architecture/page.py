@@ -33,6 +33,10 @@ class Page:
         """Take another model apart, or say in a sentence why it cannot be."""
         return self._quietly(lambda: self.body.begin(picture, model, size, measure, shown))
 
+    def resize(self, picture: Picture | None, model: Any, size: Any, measure: Any, shown: Any) -> Updates:
+        """Show the model for a picture of another size."""
+        return self._quietly(lambda: self.body.resize(picture, model, size, measure, shown))
+
     def choose(self, shown: Any, block: Any) -> Updates:
         """Show another block."""
         return self._quietly(lambda: self.body.choose(shown, block))
@@ -88,7 +92,7 @@ def build(panel: Panel) -> None:
     settings = [first.size, first.measure, first.shown]
     everything = [panel.picture, panel.model, *settings]
     panel.when_open(page.begin, settings, [*first.outputs, page.problem], page.problem)
-    first.size.input(page.begin, everything, [*first.outputs, page.problem], **queued)
+    first.size.input(page.resize, everything, [*first.outputs, page.problem], **queued)
     chosen = [first.shown, first.diagram, first.block, first.details, page.problem]
     first.block.input(page.choose, [first.shown, first.block], chosen, **quick)
     first.diagram.pick(page.click, first.shown, chosen, **quick)

@@ -84,12 +84,13 @@ def legend(low: float, high: float, signed: bool, unit: str) -> str:
 def touch_frame(shown: Picture, touch: Touch) -> str:
     """Return the touched picture with the grid over it, the named cells outlined and pairs joined."""
     width, height = shown.rgb.size
-    lines = _grid((width, height), touch) if uses_cells(touch.kind) and min(width, height) >= touch.place.grid else ""
+    cells = uses_cells(touch.kind) and min(width, height) >= touch.place.grid
+    lines, brush = (_grid((width, height), touch), " data-brush") if cells else ("", "")
     fits = min(WIDE, TALL * width / height)
     ground = f"background-image:url({encode(shown.rgb, LONGEST, BUDGET)})"
     look = f"max-width:{fits:.0f}px;aspect-ratio:{width}/{height};{ground}"
     return (
-        f'<div class="pg-frame pg-touch-frame" data-frame role="img" aria-label="{escape(say("touch_alt"))}" '
+        f'<div class="pg-frame pg-touch-frame" data-frame{brush} role="img" aria-label="{escape(say("touch_alt"))}" '
         f'style="{look}">{lines}</div>'
     )
 

@@ -104,7 +104,7 @@ class Handlers:
         return {parts.problem: "", **self._touched(shown, touch, picker.wished(models))}
 
     def cell(self, event: gr.EventData, picture: Picture | None, *fields: Any) -> Updates:
-        """Take a click on a cell of the picture."""
+        """Take a click on a cell of the picture, or a stroke of the brush over several."""
         parts = self.parts.touching
         if picture is None:
             return {}
@@ -113,13 +113,18 @@ class Handlers:
             if not touching.uses_cells(touch.kind):
                 return {}
             shown = touching.touched(picture, touch)
-            cell = touching.cell_at(shown.rgb.size, touch, getattr(event, "x0", None), getattr(event, "y0", None))
+            path = getattr(event, "path", None)
+            if path is None:
+                at = [getattr(event, key, None) for key in ("x0", "y0")]
+                cells = touching.clicked(touch.cells, touch, touching.cell_at(shown.rgb.size, touch, *at))
+            else:
+                cells = touching.brushed(touch.cells, touch, touching.cells_along(shown.rgb.size, touch, path))
         except ValueError as error:
             return {parts.problem: words.problem(str(error))}
         first = (
             {parts.strength: 1} if not touch.cells and touch.kind in (*touching.BY_CELLS, *touching.BY_PAIRS) else {}
         )
-        return {parts.cells: touching.clicked(touch.cells, touch, cell), **first}
+        return {parts.cells: cells, **first}
 
     def contest(self, given: Any, *names: Any) -> Iterator[Updates]:
         """Ask the two chosen models about the uploaded pictures: (files, first, second)."""

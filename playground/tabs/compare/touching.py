@@ -6,6 +6,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from playground import checks
@@ -18,6 +19,7 @@ NOTHING = ""
 GRIDS = (2, 4, 7, 8, 14, 16)
 MOST_LETTERS = 4000
 MOST_SEED = 9999
+MOST_POINTS = 1000  # of a stroke of the brush
 EVERYWHERE = Place()
 CELLS = re.compile(r"(\d{1,2}),(\d{1,2})(?::(\d{1,2}),(\d{1,2}))?")
 OPEN = re.compile(r"(\d{1,2}),(\d{1,2}):?")
@@ -93,6 +95,31 @@ def clicked(text: str, touch: Touch, cell: Cell) -> str:
         return " ".join([*[word for word in words if ":" in word], here + ":"])
     kept = [word for word in words if ":" not in word]
     return " ".join([word for word in kept if word != here] if here in kept else [*kept, here])
+
+
+def brushed(text: str, touch: Touch, cells: Sequence[Cell]) -> str:
+    """Return the line of cells after a stroke of the brush over these: they are added, or for pairs its ends joined."""
+    names = [f"{row},{col}" for row, col in cells]
+    if touch.kind in BY_PAIRS:
+        pair = [f"{names[0]}:{names[-1]}"] if names[0] != names[-1] else []
+        return " ".join([*[word for word in text.split() if ":" in word and not word.endswith(":")], *pair])
+    return " ".join(dict.fromkeys([*[word for word in text.split() if ":" not in word], *names]))
+
+
+def cells_along(size: tuple[int, int], touch: Touch, path: Any) -> list[Cell]:
+    """Return the cells under a path of points in shares of the picture, in order, each once, checked."""
+    if not isinstance(path, list) or not 2 <= len(path) <= MOST_POINTS:
+        raise ValueError(say("touch_path"))
+    if not all(isinstance(point, list) and len(point) == 2 for point in path):
+        raise ValueError(say("touch_path"))
+    points = [(checks.share(x, say("place_x")), checks.share(y, say("place_y"))) for x, y in path]
+    found: dict[Cell, None] = {}
+    for (x0, y0), (x1, y1) in pairwise(points):
+        steps = 1 + int(2 * touch.place.grid * max(abs(x1 - x0), abs(y1 - y0)))  # so that no cell is jumped over
+        for step in range(steps + 1):
+            share = step / steps
+            found[cell_at(size, touch, x0 + share * (x1 - x0), y0 + share * (y1 - y0))] = None
+    return list(found)
 
 
 def cell_at(size: tuple[int, int], touch: Touch, x: Any, y: Any) -> Cell:
