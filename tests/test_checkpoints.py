@@ -60,7 +60,7 @@ def test_a_sample_of_the_claim_on_drawn_shapes_is_measured_again(card: Card) -> 
     """Always: there is nothing to download."""
     data, _ = opened(card, Path("shapes"), "val")
     assert isinstance(data, SegmentedPictures)
-    scenes = [one for one, _ in measuring.segments(data, card, DRAWN, quiet)]
+    scenes = [cut.quality for cut in measuring.segments(data, card, DRAWN, quiet)]
     rng = np.random.default_rng(0)
 
     def score(chosen: np.ndarray) -> float:

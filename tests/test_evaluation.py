@@ -20,8 +20,9 @@ from playground.evaluation.classes import matched
 from playground.evaluation.detection import Found
 from playground.evaluation.panoptic import PanopticQuality
 from playground.evaluation.progress import Bar
-from playground.image import read
+from playground.image import Picture, read
 from playground.models import catalogue
+from playground.models.card import Card
 from playground.trace import Box, Prediction, Segment
 
 # --- measures ---------------------------------------------------------------------------------------------------------
@@ -330,6 +331,29 @@ def test_a_detector_that_is_always_right_scores_one(tmp_path: Path, monkeypatch:
     segmented = measuring.panoptic(cut, card, None, lambda done, total: None)
     assert {number.name: number.value for number in segmented.metrics}["PQ"] == 100
     assert segmented.pictures == 2
+
+
+def test_a_panoptic_model_that_is_always_right_scores_one_in_boxes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = opening.segmented(Path("shapes"), "val", 64, 3, plain=True)
+    places = {data.picture(i).key: i for i in range(5)}
+
+    def told(picture: Picture, card: Card, threshold: float) -> Prediction:
+        true = data.segments(places[picture.key])
+        kinds = [int(label) for label in true.labels]
+        drawn = [np.argwhere(true.ids == number) for number in true.numbers]  # (row, col)
+        corners = [(*pixels.min(0)[::-1].tolist(), *(pixels.max(0)[::-1] + 1).tolist()) for pixels in drawn]
+        names = data.classes
+        boxes = tuple(Box(names[k], 0.9, box, k, q) for q, (k, box) in enumerate(zip(kinds, corners, strict=True)))
+        parts = tuple(Segment(int(n), names[k], 0.9, 0.3, True) for n, k in zip(true.numbers, kinds, strict=True))
+        return Prediction("m", "panoptic", (), boxes, parts, true.ids, False, 0.1, "CPU", (), (64, 64))
+
+    monkeypatch.setattr(inference, "predict", told)
+    monkeypatch.setattr(measuring, "sample", lambda count, limit: np.arange(5))
+    card = small_card(tmp_path, "panoptic", (*THINGS, *STUFF))
+    metrics = {one.name: one.value for one in measuring.panoptic(data, card, 5, lambda done, total: None).metrics}
+    assert (metrics["PQ"], metrics["mAP"], metrics["mAP50"]) == (100, 100, 100)
 
 
 def test_evaluate_draws_shapes_and_refuses_what_cannot_be_measured(

@@ -80,7 +80,7 @@ def opened(card: Card, folder: Path, split: Any) -> tuple[DataSet, Measure]:
     if card.task not in ("detection", "panoptic"):
         raise ValueError(f"{card.name} gives features and no answers, so there is nothing to measure.")
     if card.task == "panoptic" and (opening.is_shapes(folder) or opening.has_segments(folder)):
-        segmented = opening.segmented(folder, split, preprocess_of(card).size[0], _things(card))
+        segmented = opening.segmented(folder, split, preprocess_of(card).size[0], *_drawn(card))
         return segmented, lambda limit, tell: measuring.panoptic(segmented, card, limit, tell)
     pictures = boxed(card, folder, split)
     return pictures, lambda limit, tell: measuring.detector(pictures, card, limit, tell)
@@ -89,12 +89,13 @@ def opened(card: Card, folder: Path, split: Any) -> tuple[DataSet, Measure]:
 def boxed(card: Card, folder: Path, split: Any) -> BoxedPictures:
     """Pictures with boxes of the classes that the card's detector knows. Raises ValueError."""
     names = tuple(name for name in labels(card) if name)
-    return opening.boxed(folder, split, names, preprocess_of(card).size[0], _things(card))
+    return opening.boxed(folder, split, names, preprocess_of(card).size[0], *_drawn(card))
 
 
-def _things(card: Card) -> int:
-    """The most things on a drawn scene of the world that the card's model learned."""
-    return checks.whole(card.training.get("most things", MOST_THINGS), "The card's most things", 1, 20)
+def _drawn(card: Card) -> tuple[int, bool]:
+    """The drawn world that the card's model learned: the most things on a scene, and whether they are plain."""
+    most = checks.whole(card.training.get("most things", MOST_THINGS), "The card's most things", 1, 20)
+    return most, card.training.get("plain things") is True
 
 
 def said(options: argparse.Namespace) -> str:

@@ -34,15 +34,15 @@ def labelled(folder: Path, split: Split = "val") -> LabelledPictures:
 
 
 def boxed(
-    folder: Path, split: Split, names: tuple[str, ...], size: int, things: int = shapes.MOST_THINGS
+    folder: Path, split: Split, names: tuple[str, ...], size: int, things: int = shapes.MOST_THINGS, plain: bool = False
 ) -> BoxedPictures:
     """Pictures with boxes: COCO's layout, scenes composed from Everyday's photos, or drawn shapes.
 
-    `names` are the classes that scenes hold, `size` their side in pixels, `things` the most on a drawn one. Raises
-    DataError.
+    `names` are the classes that scenes hold, `size` their side in pixels, `things` the most on a drawn one, where
+    they may be `plain`. Raises DataError.
     """
     if is_shapes(folder):
-        return _boxes_of_shapes(_shapes(size, things))
+        return _boxes_of_shapes(_shapes(size, things, plain))
     _check(folder, split)
     if coco.has(folder, "instances"):
         return coco.boxed(folder, split)
@@ -65,10 +65,12 @@ def boxed(
     )
 
 
-def segmented(folder: Path, split: Split, size: int, things: int = shapes.MOST_THINGS) -> SegmentedPictures:
+def segmented(
+    folder: Path, split: Split, size: int, things: int = shapes.MOST_THINGS, plain: bool = False
+) -> SegmentedPictures:
     """Pictures with panoptic segments: COCO's layout or drawn shapes. Raises DataError."""
     if is_shapes(folder):
-        return _segments_of_shapes(_shapes(size, things))
+        return _segments_of_shapes(_shapes(size, things, plain))
     _check(folder, split)
     if coco.has(folder, "panoptic"):
         return coco.segmented(folder, split)
@@ -102,8 +104,8 @@ def has_segments(folder: Path) -> bool:
     return coco.has(folder, "panoptic")
 
 
-def _shapes(size: int, things: int) -> list[shapes.ShapesScene]:
-    maker, rng = shapes.ShapesMaker((1, things)), np.random.default_rng(SHAPES_SEED)
+def _shapes(size: int, things: int, plain: bool) -> list[shapes.ShapesScene]:
+    maker, rng = shapes.ShapesMaker((1, things), plain), np.random.default_rng(SHAPES_SEED)
     return [maker.compose(rng, size) for _ in range(SHAPES_COUNT)]
 
 

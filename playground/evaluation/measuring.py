@@ -145,41 +145,52 @@ def detector(data: BoxedPictures, card: Card, limit: int | None, tell: Tell) -> 
     )
 
 
-def segments(
-    data: SegmentedPictures, card: Card, limit: int | None, tell: Tell
-) -> Iterator[tuple[PanopticQuality, Prediction]]:
-    """Yield each picture's own quality and the answer it comes from."""
+@dataclass(frozen=True)
+class Cut:
+    """One picture cut into segments: its own quality, boxes of things found and true, seconds of the model."""
+
+    quality: PanopticQuality
+    found: Found
+    truth: Truth
+    seconds: float
+
+
+def segments(data: SegmentedPictures, card: Card, limit: int | None, tell: Tell) -> Iterator[Cut]:
+    """Yield what is found in each picture, and what is there; true boxes are those around the true segments."""
     to_data = _back(matched(card, data.classes, data.keys))
+    things = {output: place for output, place in to_data.items() if data.things[place]}
     chosen = sample(len(data), limit)
     for done, index in enumerate(chosen.tolist(), 1):
-        answer = inference.predict(data.picture(index), card, threshold=1.0)
+        answer, true = inference.predict(data.picture(index), card, threshold=0.0), data.segments(index)
         given = _segmented(answer, card, to_data)
         one = PanopticQuality(len(data.classes))
-        one.add(_as_large(data.segments(index), given.ids.shape), given)
+        one.add(_as_large(true, given.ids.shape), given)
         tell(done, len(chosen))
-        yield one, answer
+        yield Cut(one, _found(answer, things), _around(true, data.things), answer.seconds)
 
 
 def panoptic(data: SegmentedPictures, card: Card, limit: int | None, tell: Tell) -> Measured:
-    """Panoptic, segmentation and recognition quality, of all classes, of things and of stuff."""
+    """Panoptic, segmentation and recognition quality, of all classes, of things and of stuff; precision of boxes."""
     quality = PanopticQuality(len(data.classes))
-    began, inside, pictures = time.perf_counter(), 0.0, 0
-    for one, answer in segments(data, card, limit, tell):
-        quality.merge(one)
-        inside += answer.seconds
-        pictures += 1
+    began, cuts = time.perf_counter(), []
+    for cut in segments(data, card, limit, tell):
+        quality.merge(cut.quality)
+        cuts.append(cut)
     seconds = time.perf_counter() - began
     metrics: dict[str, float] = {}
     everything = np.ones(len(data.classes), bool)
     for title, which in (("", everything), (" of things", data.things), (" of stuff", ~data.things)):
         if means := quality.of(which):
             metrics |= {f"PQ{title}": means.pq, f"SQ{title}": means.sq, f"RQ{title}": means.rq}
+    precision = average_precision([cut.found for cut in cuts], [cut.truth for cut in cuts], len(data.classes))
+    metrics |= {name: value for name, value in precision.items() if "/" not in name}
     each, counts = quality.each()[:, 0], (quality.hits + quality.missed).astype(int)
     classes = tuple(
         PerClass(data.classes[i], round(100 * float(each[i]), 2), int(counts[i]))
         for i in np.flatnonzero(~np.isnan(each))
     )
-    return Measured(pictures, 0, numbers(metrics), "PQ", classes, (), seconds, inside)
+    inside = sum(cut.seconds for cut in cuts)
+    return Measured(len(cuts), 0, numbers(metrics), "PQ", classes, (), seconds, inside)
 
 
 def _back(outputs: np.ndarray) -> dict[int, int]:
@@ -212,6 +223,16 @@ def _segmented(answer: Prediction, card: Card, to_data: dict[int, int]) -> Segme
     labels = np.array([to_data[_number(names, part.label)] for part in kept], np.int64)
     ids = np.where(np.isin(answer.segment_map, numbers_kept), answer.segment_map, 0)
     return Segmented(ids.astype(np.int32), numbers_kept, labels, np.zeros(len(kept), bool))
+
+
+def _around(true: Segmented, things: np.ndarray) -> Truth:
+    """The boxes around the segments of things."""
+    chosen = np.flatnonzero(things[true.labels])
+    boxes = []
+    for number in true.numbers[chosen].tolist():
+        rows, cols = (np.flatnonzero((true.ids == number).any(axis)) for axis in (1, 0))
+        boxes.append((cols[0], rows[0], cols[-1] + 1, rows[-1] + 1) if len(rows) else (0, 0, 0, 0))
+    return Truth(true.labels[chosen], np.array(boxes, np.float64).reshape(-1, 4), crowd=true.crowd[chosen])
 
 
 def _number(names: Sequence[str | None], label: str) -> int:

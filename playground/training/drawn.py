@@ -71,6 +71,7 @@ class ShapesSession(Session):
         return {
             "data": f"scenes drawn by playground.datasets.shapes while training, 1 to {recipe.things} {kind} each",
             "most things": recipe.things,
+            "plain things": recipe.plain,
             "measured on": f"{MEASURED:,} scenes of {recipe.size} px from seed {SEEDS['measured']}, never trained on",
         }
 
