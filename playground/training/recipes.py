@@ -171,7 +171,7 @@ class EverydayDETR(DetectorRecipe):
         Phase("whole", 0.4, (Stage(0.4, 96, 16), Stage(1.0, 128, 16)), 5e-4, 4),
         Phase("frozen", 0.25, (Stage(1.0, 128, 32),), 5e-4, 2, scenes=24_000),
         Phase("whole", 0.2, (Stage(1.0, 128, 16),), 3e-4, 2, class_cost=5.0),
-        Phase("frozen", 0.15, (Stage(1.0, 128, 32),), 3e-4, 1, scenes=30_000, class_cost=5.0),
+        Phase("frozen", 0.15, (Stage(1.0, 128, 32),), 3e-4, 1, scenes=14_000, class_cost=5.0),
     )
     backbone_factor: float = 0.4
     channels_last: bool = True
