@@ -53,7 +53,7 @@ def test_the_last_layer_is_the_default_and_a_mean_readout_averages_rows() -> Non
 @pytest.mark.parametrize("direction", ["looks at", "is looked at by"])
 def test_the_panel_holds_the_same_maps_as_single_calls(name: str, direction: str) -> None:
     trace = traced(name)
-    patch = Target(patch=(1, 1), query=2)
+    patch = Target(patch=(1, 1), query=2 if name == "detr" else None)
     panels = panel(trace, patch, direction)
     method = method_of("attention")
     shown = 0
@@ -408,3 +408,21 @@ def test_padded_keys_get_no_attention() -> None:
     step = Attention(q=torch.ones(2, 6, 3), k=torch.ones(2, 6, 3), bias=bias)
     trace = replace(trace, links=(replace(trace.links[0], step=step),))
     assert whole(explain("attention", trace, Target(patch=(0, 0)))).tolist() == pytest.approx([0.25] * 4 + [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "target", "sentence"),
+    [
+        ("vit", "rollout", Target(layer=0), "Attention rollout has no single layer to choose"),
+        ("vit", "relevance", Target(head=1), "has no single head to choose"),
+        ("vit", "gradcam", Target(head=0), "has no single head to choose"),
+        ("axial", "rollout", Target(query=0), "has no object queries"),
+        ("vit", "attention", Target(class_index=5), "class must be a whole number from 0 to 4"),
+        ("detr", "rollout", Target(class_index=5), "class must be a whole number from 0 to 4"),
+    ],
+)
+def test_what_a_method_or_model_does_not_know_is_refused_not_passed_over(
+    name: str, method: str, target: Target, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        explain(method, traced(name, graph=True), target)

@@ -21,6 +21,7 @@ from playground.explanations import (
     rollout,
 )
 from playground.explanations.nouns import Access, Cancelled, Map, Method, Option, Settings, Target
+from playground.explanations.targets import fitting
 from playground.trace import Trace
 
 __all__ = ["METHODS", "Access", "Cancelled", "Map", "Method", "Option", "Settings", "Target", "explain", "method_of"]
@@ -55,8 +56,10 @@ def explain(
     `access` is needed where the method's `needs` says "perturbation" or "head". Raises ValueError in one sentence for
     a target or option outside this model and for a map that is not finite; Cancelled when the visitor left.
     """
-    method = method_of(name)
-    made = method.run(trace, target or Target(), method.settings(options), access)
+    method, target = method_of(name), target or Target()
+    settings = method.settings(options)
+    fitting(method, trace, target)
+    made = method.run(trace, target, settings, access)
     if not np.isfinite(made.values).all():
         raise ValueError(f"{method.title} gave numbers that are not finite for this picture; choose another method.")
     return replace(made, method=method.name)

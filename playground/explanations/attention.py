@@ -170,5 +170,6 @@ METHOD = Method(
         ),
     ),
     layers=link_names,
+    heads=True,
     starts=written_tokens,
 )

@@ -119,7 +119,8 @@ class Method:
     `needs`: "trace" works on any trace, "gradient" on one made with its graph, "perturbation" runs the model again
     and "head" reads tokens with the model's head; the last two want an Access. `by_class`: another class gives
     another map. `layers` names what `Target.layer` counts, () where the method has no layer to choose; `starts` gives
-    the tokens of which `Target.patch` or `Target.token` is one (None: the method starts from none).
+    the tokens of which `Target.patch` or `Target.token` is one (None: the method starts from none). `heads` says that
+    one head of a layer can be chosen.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Method:
     options: tuple[Option, ...] = ()
     layers: Callable[[Trace], tuple[str, ...]] = lambda trace: ()
     starts: Callable[[Trace, Target], Tokens | None] = lambda trace, target: None
+    heads: bool = False
 
     def settings(self, given: Settings | None = None) -> dict[str, Any]:
         """Return every option of the method, as given or by default; raises ValueError for what is not allowed."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from playground import checks
-from playground.explanations.nouns import Target
+from playground.explanations.nouns import Method, Target
 from playground.trace import Link, Pool, Sequence, Trace
 
 
@@ -60,6 +60,18 @@ def resolved(trace: Trace, target: Target) -> Target:
 def score_of(logits: Tensor, target: Target) -> Tensor:
     """Return the logit of a resolved target, in the graph if `logits` [C] or [Q, C + 1] are."""
     return logits[target.class_index] if target.query is None else logits[target.query, target.class_index]
+
+
+def fitting(method: Method, trace: Trace, target: Target) -> None:
+    """Refuse with a ValueError what the method or the model does not know, where it would be passed over in silence."""
+    if target.layer is not None and not method.layers(trace):
+        raise ValueError(f"{method.title} has no single layer to choose; leave the layer out.")
+    if target.head is not None and not method.heads:
+        raise ValueError(f"{method.title} has no single head to choose; leave the head out, or choose raw attention.")
+    if target.query is not None and not is_detector(trace):
+        raise ValueError("This model has no object queries; leave the query out.")
+    if target.class_index is not None and trace.logits is not None:
+        class_of(trace, target)
 
 
 def one_hot(trace: Trace, sequence: Sequence, target: Target) -> Tensor:
