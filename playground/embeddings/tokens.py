@@ -40,7 +40,7 @@ def grid_tokens(trace: Trace, layer: int = -1) -> GridTokens:
     Raises ValueError for a layer out of range and for a model whose tokens have no place on the picture.
     """
     found = _on_grid(trace)
-    layer = checks.whole(layer, "layer", -len(found), len(found) - 1) % len(found)
+    layer = checks.whole(layer, "The layer", -len(found), len(found) - 1) % len(found)
     tokens = found[layer]
     grid, prefix = tokens.sequence.grid, tokens.sequence.prefix
     assert grid is not None

@@ -62,7 +62,7 @@ def lines(charts: Sequence[Chart], alt: str, log: bool = False) -> go.Figure:
             named.add(curve.name)
         below = {"title": {"text": plain(chart.axis), "font": {"size": 13}}, "domain": [left, left + wide]}
         counted = [x for curve in chart.curves for x in curve.x] or [0]
-        apart = max(1, round((max(counted) - min(counted)) / (8 if len(charts) == 1 else 5)))
+        apart = max(1, round((max(counted) - min(counted)) / (8 if len(charts) == 1 else 4)))
         ticks = {"tick0": 0, "dtick": apart, "tickformat": "d", "tickangle": 0}
         layout[f"xaxis{end}"] = {**grid, **below, **ticks, "anchor": f"y{end}"}
         scale = {"type": "log", **_log_ticks([curve.values for curve in chart.curves])} if log else {}

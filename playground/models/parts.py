@@ -16,7 +16,10 @@ from playground.models.preprocess import preprocess_of
 from playground.models.vit import prefix_names
 from playground.parts import Axis, Parts, Places, RelativeTable, Stage, Stem
 
-NONE = "No table, rotation or bias of positions: what this model knows of places comes from convolutions and edges."
+NONE = (
+    "No table, rotation or bias of positions was found that can be shown: a model may also know places from its "
+    "convolutions, from the edges of the picture, or in a way of its own."
+)
 TABLE = "A learned table: one row for every place of the grid, added to the patch embedding."
 SINE = "Sines and cosines of row and column, never trained, added to queries and keys in every layer."
 ROPE = "Rotary: queries and keys are turned by an angle that depends on row and column, in every layer."
