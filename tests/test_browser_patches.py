@@ -21,6 +21,7 @@ DRAWN = {  # part: what is there once it is drawn
     "6 Two models": "#pg-twin .main-svg",
 }
 SLOW = 120_000
+LARGE = "untrained:vit_small_patch14_dinov2"  # 518 px, random weights
 
 
 @pytest.fixture
@@ -87,6 +88,22 @@ def test_every_part_opens_once_and_is_never_empty(opened: Visit) -> None:
     opened.settle()
     assert opened.runs() <= before + 1  # it asks whether what it shows is still right
     expect(opened.tab.locator("#pg-levels .main-svg").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("model", "shape"), [("ViT", "×"), ("Axial", "×"), ("DETR", "×"), (LARGE, "1370 × 384")])
+def test_every_family_and_a_model_of_1370_tokens_fills_every_part(visit: Visit, model: str, shape: str) -> None:  # noqa: F811
+    if model == LARGE:
+        visit.tab.locator("#pg-model input").fill(model)
+        visit.tab.locator("#pg-model input").press("Enter")
+    else:
+        visit.choose_family(model)
+    visit.settle()
+    open_tab(visit)
+    expect(visit.tab.locator("#pg-patchify .pg-step").last).to_contain_text(shape, timeout=SLOW)
+    for name in DRAWN:
+        open_part(visit, name)
+    click_in(visit, "#pg-twin-first .pg-plot", 0.5, 0.6)
+    expect(visit.tab.locator("#pg-patches-problem")).to_have_text("")
 
 
 def test_layers_play_in_the_browser_alone(opened: Visit) -> None:
