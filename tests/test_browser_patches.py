@@ -142,6 +142,26 @@ def test_the_cloud_is_drawn_of_patches_and_turns(opened: Visit) -> None:
     assert cloud.evaluate("canvas => canvas.toDataURL()") != before
 
 
+def test_what_is_said_of_a_patch_stays_within_the_cloud(opened: Visit) -> None:
+    opened.tab.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    open_part(opened, "4 Layers")
+    cloud, tip = opened.tab.locator("#pg-cloud .pg-cloud"), opened.tab.locator("#pg-cloud .pg-tip")
+    expect(opened.tab.locator("#pg-cloud .pg-name")).not_to_have_text("", timeout=30_000)
+    cloud.scroll_into_view_if_needed()
+    stage = cloud.bounding_box()
+    assert stage is not None
+    seen = 0
+    for down in range(4, int(stage["height"]), 12):
+        for across in range(4, int(stage["width"]), 12):
+            opened.tab.mouse.move(stage["x"] + across, stage["y"] + down)
+            if tip.is_visible():
+                box, seen = tip.bounding_box(), seen + 1
+                assert box is not None
+                assert stage["y"] <= box["y"] and box["y"] + box["height"] <= stage["y"] + stage["height"]
+                assert stage["x"] <= box["x"] and box["x"] + box["width"] <= stage["x"] + stage["width"]
+    assert seen
+
+
 def test_alike_patches_and_a_second_picture(opened: Visit, tmp_path: Path) -> None:
     open_part(opened, "5 Alike")
     tab, before = opened.tab, opened.runs()

@@ -123,8 +123,8 @@ const point = (event) => {
   const label = classes && data.classes[classes[found.i]] ? data.classes[classes[found.i]].label : classes ? data.others : '';
   const said = data.words.place.replace('{row}', Math.floor(found.i / cols)).replace('{col}', found.i % cols);
   part('tip').querySelector('span').textContent = label ? `${said}: ${label}` : said;
-  tip.style.left = clamp(found.x + 14, 4, box.width - 150) + 'px';
-  tip.style.top = clamp(found.y + 14, 4, box.height - 110) + 'px';
+  tip.style.left = clamp(found.x + 14, 4, box.width - tip.offsetWidth - 4) + 'px';
+  tip.style.top = clamp(found.y + 14, 4, box.height - tip.offsetHeight - 4) + 'px';
 };
 
 const listen = () => {
