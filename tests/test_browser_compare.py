@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from test_browser import PHONE, Visit, chromium, context, visit  # noqa: F401  fixtures
 
 from playground.models import catalogue
+from playground.tabs import examples
 
 pytestmark = pytest.mark.skipif(len(catalogue.bundled()) < 2, reason="needs bundled checkpoints under checkpoints/")
 FRAMES = "#pg-places .pg-frame"
@@ -105,6 +106,34 @@ def test_a_touched_picture_is_asked_again_and_cells_are_clicked(opened: Visit) -
     opened.tab.mouse.move(box["x"] + 0.31 * box["width"], box["y"] + 0.06 * box["height"], steps=4)
     opened.tab.mouse.up()
     expect(opened.tab.locator(CELLS)).to_have_value("4,4 4,3 0,0 0,1 0,2")
+
+
+def test_measuring_can_be_stopped_and_fills_the_table(opened: Visit) -> None:
+    stop, measure = opened.tab.locator("#pg-compare-stop"), opened.tab.locator("#pg-compare-measure")
+    measure.click()
+    stop.click()
+    expect(opened.tab.locator("#pg-compare-caption")).to_contain_text("Stopped", timeout=PATIENCE)
+    opened.tab.wait_for_timeout(1500)
+    expect(opened.tab.locator("#pg-compare-caption")).to_contain_text("Stopped")
+    expect(stop).to_be_hidden()
+    measure.click()
+    times = opened.tab.locator("#pg-sheet tbody td:nth-child(5)")
+    expect(times).to_have_text([re.compile("ms")] * opened.tab.locator(CARDS).count(), timeout=PATIENCE)
+    expect(measure).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_most_disputed_of_several_pictures_come_first(opened: Visit, tmp_path: Path) -> None:
+    for number, example in enumerate(examples.examples()[:3]):
+        example.open().convert("RGB").save(tmp_path / f"{number}.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    opened.tab.locator("#pg-folder-files input[type=file]").set_input_files(sorted(tmp_path.iterdir()))
+    expect(opened.tab.locator("#pg-folder-files")).to_contain_text("broken", timeout=PATIENCE)
+    opened.tab.get_by_role("button", name="Find where they disagree").click()
+    figures = opened.tab.locator("#pg-folder figcaption")
+    expect(figures).to_have_count(3, timeout=PATIENCE)
+    values = [float(text.split()[1]) for text in figures.all_inner_texts()]
+    assert values == sorted(values, reverse=True)
+    expect(opened.tab.locator("#pg-folder .pg-problem")).to_contain_text("broken.png: This is not a picture")
 
 
 def test_an_untrained_model_by_name_and_one_that_is_not_there(opened: Visit) -> None:

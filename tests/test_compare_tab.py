@@ -177,6 +177,13 @@ def test_the_summary_counts_who_agrees(labels: tuple[str, ...], said: str) -> No
     assert "have answered" in words.summary(rows, len(rows) + 1)
 
 
+def test_a_detector_below_the_least_score_names_its_strongest_box() -> None:
+    weak = replace(BOXES[0], score=0.3)
+    big, more = words.answer(row("a", prediction=answer("detection", boxes=(weak,))))
+    assert "50 %" in big
+    assert more == f"The strongest: {weak.label}, 30 %."
+
+
 def test_untrained_models_have_no_vote_and_failures_are_counted() -> None:
     rows = [row("a"), row("b", untrained=True), unknown("bad", "No.")]
     said = words.summary(rows, 3)

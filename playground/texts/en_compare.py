@@ -19,6 +19,7 @@ TEXTS = {
     "compare_failed": "{count} models gave no answer; their cards say why.",
     "compare_cards": "The answers side by side",
     "compare_table": "What each model answers and costs",
+    "compare_strongest": "The strongest: {label}, {share}.",
     "compare_waiting": "is being asked …",
     "compare_not_asked": "not asked yet",
     "compare_no_answer": "no answer",

@@ -16,7 +16,7 @@ from playground.figures import Figure
 from playground.figures.cost import Growth, Panel, cost
 from playground.figures.theme import percent
 from playground.tabs.architecture import words
-from playground.tabs.attention.working import told
+from playground.tabs.attention.working import let_last_step_pass, told
 from playground.texts import say
 
 Updates = dict[Any, Any]
@@ -71,6 +71,7 @@ class Part:
 
     def stopped(self) -> Updates:
         """Say that measuring was stopped."""
+        let_last_step_pass()
         said = words.about(say("cost_stopped"))
         return {self.run: gr.update(visible=True), self.stop: gr.update(visible=False), self.said: said}
 

@@ -103,7 +103,8 @@ def build(panel: Panel) -> None:
     page.tabs["cost"].select(page.grow, grown, shown, **quick)
     gr.on([page.cost.side.input, page.cost.cell.input], page.grow, grown, shown, **quick)
     running = page.cost.run.click(page.cost.measure, grown, page.cost.outputs, **slow)
-    page.cost.stop.click(page.cost.stopped, None, page.cost.outputs, cancels=[running], **quick)
+    halted = page.cost.stop.click(None, None, None, cancels=[running], **private)
+    halted.then(page.cost.stopped, None, page.cost.outputs, **quick)  # in one event it could come before the last step
 
     asked = [panel.picture, page.trade.task, page.trade.axis, page.studies.name]
     judged = [*page.trade.outputs, *page.studies.outputs]

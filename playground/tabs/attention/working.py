@@ -1,12 +1,18 @@
 """A long piece of work beside the page: it says how far it is, and stops when nobody waits any more."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from typing import TypeVar
 
 Value = TypeVar("Value")
 EVERY = 0.25  # seconds between two looks
+
+
+def let_last_step_pass() -> None:
+    """Wait until the last step of what was just stopped is on the page, so that it does not hide what is said next."""
+    time.sleep(2 * EVERY)
 
 
 def told(work: Callable[[Callable[[float], None], Callable[[], bool]], Value]) -> Iterator[float | Value]:

@@ -16,7 +16,7 @@ from playground.explanations import method_of
 from playground.figures.overlay import nothing
 from playground.figures.theme import percent
 from playground.image import Picture
-from playground.tabs.attention.working import told
+from playground.tabs.attention.working import let_last_step_pass, told
 from playground.tabs.compare import drawing, folder, leaving, parting, picker, placing, strengths, touching, words
 from playground.tabs.compare.held import BOX, Asked, Held, Wish, agreed, light, paired, wished
 from playground.tabs.compare.parts import Parts
@@ -146,6 +146,7 @@ class Handlers:
 
     def halted(self) -> Updates:
         """Say that the pictures are compared no further."""
+        let_last_step_pass()
         return {self.parts.parting.pictures: words.note(say("folder_stopped")), **self._rests()}
 
     def _rests(self) -> Updates:
@@ -161,6 +162,7 @@ class Handlers:
 
     def stopped(self, held: Held | None) -> Updates:
         """Say that the run was stopped, and on the cards of which models it was too early."""
+        let_last_step_pass()
         said = {self.parts.caption: words.caption(say("compare_stopped")), **self._waits(False)}
         if held is None:
             return said

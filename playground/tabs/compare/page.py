@@ -77,12 +77,13 @@ def build(panel: Panel) -> None:
     placing.frames.pick(pick, None, [*placing.numbers, placing.shape], **quick)
     placing.shape.change(do.shape, placing.shape, list(placing.numbers[2:]), **quick)
     looked = gr.on([field.change for field in placing.inputs], look, inputs, parts.outputs, **slow)
-    picking.stop.click(do.stopped, parts.held, parts.outputs, cancels=[*asked, measured, looked], **quick)
+    halted = picking.stop.click(None, None, None, cancels=[*asked, measured, looked], **private)
+    halted.then(do.stopped, parts.held, parts.outputs, **quick)  # in the same event it could come before the last step
     gr.on([parting.first.input, parting.second.input], pair, inputs, parts.outputs, **slow)
 
     going = [parting.pictures, parting.go, parting.halt]
     contest = parting.go.click(do.contest, [parting.files, parting.first, parting.second], going, **slow)
-    parting.halt.click(do.halted, None, going, cancels=[contest], **quick)
+    parting.halt.click(None, None, None, cancels=[contest], **private).then(do.halted, None, going, **quick)
 
     file = parts.leaving.file
     for kind, button in parts.leaving.buttons.items():

@@ -83,7 +83,11 @@ def answer(row: Row) -> tuple[str, str]:
     """Return what a model answers in two lines: the answer, and how sure it is or what it found."""
     if row.prediction is None:
         return say("compare_no_answer"), row.failed
-    return words.said(row.prediction, THRESHOLD)
+    big, more = words.said(row.prediction, THRESHOLD)
+    if row.prediction.boxes and not row.prediction.segments and not row.prediction.above(THRESHOLD).boxes:
+        best = row.prediction.boxes[0]  # there is no field for the least score here
+        more = say("compare_strongest", label=best.label, share=percent(best.score))
+    return big, more
 
 
 def metric(value: Metric | None) -> tuple[str, str, float | None]:
