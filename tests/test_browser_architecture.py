@@ -40,10 +40,27 @@ def test_a_block_is_pointed_at_clicked_and_weighed(visit: Visit) -> None:  # noq
     visit.tab.get_by_role("option", name="128 × 128").click()
     expect(visit.tab.locator("#pg-arch-headline")).not_to_have_text(before, timeout=PATIENCE)
     assert visit.tab.locator("#pg-arch-table tr").count() == 4
+    size = visit.tab.locator("#pg-arch-size input")
+    size.fill("96 x 160")
+    size.press("Enter")
+    expect(visit.tab.locator("#pg-arch-headline")).to_contain_text("96 × 160", timeout=PATIENCE)
     visit.tab.get_by_role("tab", name="Cost and size").click()
     expect(visit.tab.locator("#pg-cost-table")).to_contain_text("O(HW(H + W))", timeout=PATIENCE)
     visit.tab.get_by_role("tab", name="Accuracy and cost").click()
     expect(visit.tab.locator("#pg-trade-view .main-svg").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_measuring_here_tells_how_far_it_is_and_can_be_stopped(visit: Visit) -> None:  # noqa: F811
+    open_tab(visit)
+    visit.tab.get_by_role("tab", name="Cost and size").click()
+    visit.tab.locator("#pg-cost-run").click()
+    said = visit.tab.locator("#pg-cost-said")
+    expect(said).to_contain_text("Measuring", timeout=PATIENCE)
+    visit.tab.locator("#pg-cost-stop").click()
+    expect(said).to_contain_text("Stopped", timeout=PATIENCE)
+    visit.tab.wait_for_timeout(1500)
+    expect(said).to_contain_text("Stopped")
+    expect(visit.tab.locator("#pg-cost-run")).to_be_visible()
 
 
 def test_on_a_phone_in_the_dark_nothing_reaches_past_the_edge(chromium: Browser, page: str) -> None:  # noqa: F811

@@ -188,11 +188,13 @@ def test_a_link_restores_picture_models_tab_and_settings(opened: Visit) -> None:
     opened.tab.locator("#pg-copy-link").click()
     opened.tab.wait_for_function("location.search.includes('tab=compare')")
     expect(opened.tab.locator("#pg-copy-link")).to_contain_text("Link copied")
-    models = opened.tab.locator(CARDS).count()
+    answers = opened.tab.locator(CARDS).all_inner_texts()
     opened.tab.goto(opened.tab.url)
     expect(opened.tab.get_by_role("tab", name="Compare")).to_have_attribute("aria-selected", "true", timeout=60_000)
     wait(opened)
-    expect(opened.tab.locator(CARDS)).to_have_count(models)
+    expect(opened.tab.locator(CARDS)).to_have_text([re.compile(re.escape(text.split("\n")[0])) for text in answers])
+    opened.settle()
+    assert opened.tab.locator(CARDS).all_inner_texts() == answers, "of the picture in the link, not of the first one"
     expect(opened.tab.locator("#pg-touch-kind input")).to_have_value("Without colour")
     expect(opened.tab.locator("#pg-picture img")).to_have_attribute("src", re.compile("image|png|webp|jpg"))
 
