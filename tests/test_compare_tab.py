@@ -17,6 +17,7 @@ from hand_made import BOXES, CLASSES, NASTY, SEGMENTS, answer, photo
 from PIL import Image
 
 from playground.comparison.places import PlaceMap
+from playground.comparison.records import of_row
 from playground.comparison.rows import Row, unknown
 from playground.explanations import Map, Target
 from playground.figures.agreement import agreement
@@ -26,6 +27,7 @@ from playground.figures.strengths import Curve, strengths
 from playground.figures.theme import PALETTE, QUIET
 from playground.image import Picture
 from playground.models.card import Metric
+from playground.report import words as report_words
 from playground.tabs import examples, links
 from playground.tabs.compare import drawing, folder, handlers, leaving, parting, picker, placing, touching, words
 from playground.tabs.compare import strengths as measured
@@ -182,6 +184,18 @@ def test_a_detector_below_the_least_score_names_its_strongest_box() -> None:
     big, more = words.answer(row("a", prediction=answer("detection", boxes=(weak,))))
     assert "50 %" in big
     assert more == f"The strongest: {weak.label}, 30 %."
+
+
+def test_one_of_a_thing_is_said_in_the_singular() -> None:
+    found = row("a", prediction=answer("detection", boxes=(replace(BOXES[0], score=0.9),)))
+    assert "The model has answered" in words.summary([found], 1)
+    assert report_words.best(of_row(found)) == f"1 object: {BOXES[0].label}"
+
+
+def test_a_long_name_may_break_at_its_underscores_and_is_escaped() -> None:
+    card = words.cards(("a",), {"a": replace(row("a"), title=f"deit_tiny {NASTY}")}, {})
+    assert "deit_<wbr>tiny" in card
+    assert NASTY not in card
 
 
 def test_untrained_models_have_no_vote_and_failures_are_counted() -> None:

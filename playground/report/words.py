@@ -53,4 +53,8 @@ def best(row: Values) -> str:
         return say("report_no_objects", least=percent(SURE))
     labels = list(dict.fromkeys(box["label"] for box in found))
     more = ", …" if len(labels) > NAMED else ""
-    return say("report_objects", count=len(found), names=", ".join(labels[:NAMED]) + more)
+    return say(
+        "report_object" if len(found) == 1 else "report_objects",
+        count=len(found),
+        names=", ".join(labels[:NAMED]) + more,
+    )

@@ -10,6 +10,7 @@ TEXTS = {
     "compare_running": "{done} of {count} models have answered …",
     "compare_stopped": "Stopped. The models that had answered are kept.",
     "compare_done": "All {count} models have answered",
+    "compare_done_one": "The model has answered",
     "compare_agree": "All {count} classifiers say “{label}”",
     "compare_split": "{votes} of {count} classifiers say “{label}”",
     "compare_differ": "{count} classifiers, {count} different answers",

@@ -26,6 +26,7 @@ TEXTS = {
     "report_published": "Published",
     "report_licence": "Licence",
     "report_untrained": "untrained: random weights, whose answers mean nothing",
+    "report_object": "1 object: {names}",
     "report_objects": "{count} objects: {names}",
     "report_no_objects": "nothing found at {least} or more",
     "report_features": "features only",

@@ -37,7 +37,7 @@ def summary(rows: Sequence[Row], asked: int) -> str:
             best[label] = best.get(label, 0) + 1
     trouble = [say("compare_failed_one" if failed == 1 else "compare_failed", count=failed)] if failed else []
     if not best:
-        return caption(say("compare_done", count=asked), " ".join(trouble))
+        return caption(say("compare_done_one" if asked == 1 else "compare_done", count=asked), " ".join(trouble))
     voters, (label, votes) = sum(best.values()), max(best.items(), key=lambda item: item[1])
     others = ", ".join(f"{name} ({count})" for name, count in best.items() if name != label)
     if voters == 1:
@@ -120,7 +120,8 @@ def problem(text: str) -> str:
 
 
 def _card(row: Row | None, title: str, colour: str, over: bool) -> str:
-    name = f'<p class="pg-card-name"><i style="background:{colour}"></i>{escape(row.title if row else title)}</p>'
+    broken = escape(row.title if row else title).replace("_", "_<wbr>")  # timm's names break where they may
+    name = f'<p class="pg-card-name"><i style="background:{colour}"></i>{broken}</p>'
     if row is None:
         waits = escape(say("compare_not_asked" if over else "compare_waiting"))
         return f'<li class="pg-card waiting">{name}<p class="pg-card-kind">{waits}</p></li>'
