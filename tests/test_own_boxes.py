@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from playground.__main__ import main
 from playground.datasets import coco
 from playground.datasets.cuts import CutMaker, squashed
 from playground.datasets.nouns import DataError
@@ -106,6 +107,11 @@ def test_a_coco_file_of_ones_own_trains_a_detector_that_is_offered(
     assert "64 px photos" not in (tmp_path / "out" / "own-detr" / "README.md").read_text()
     assert command.main(["everyday-detr", "--measure", *given]) == 0
     assert catalogue.find("own-detr") == card
+    capsys.readouterr()
+    assert main(["evaluate", "--model", "own-detr", "--data", str(tmp_path / "data"), "--json"]) == 0
+    measured = {one["name"]: one["value"] for one in json.loads(capsys.readouterr().out)["metrics"]}
+    for metric in card.metrics:
+        assert measured[metric.name] == pytest.approx(metric.value, abs=0.006)  # the card's two digits
 
 
 @pytest.mark.parametrize(

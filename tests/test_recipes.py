@@ -1,6 +1,7 @@
 """Recipes: networks as they say, detectors phase after phase, and the checkpoints that the command writes."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from drawn import EIGHTY, NAMES, drawn_photos, write_everyday
 from PIL import Image
 from torch import Tensor
 
+from playground.__main__ import main
 from playground.datasets.scenes import SceneMaker
+from playground.models import catalogue
 from playground.models.card import Card
 from playground.models.detr import DETR
 from playground.training import command, loop, recipes
@@ -228,7 +231,9 @@ def test_the_command_trains_measures_and_writes(
         assert "\n" not in told
 
 
-def test_a_folder_of_ones_own_photos_trains_a_model_of_its_classes(tmp_path: Path) -> None:
+def test_a_folder_of_ones_own_photos_trains_a_model_of_its_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     rng = np.random.default_rng(0)
     for name, colour in (("red", (200, 30, 30)), ("green", (30, 200, 30))):
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -240,7 +245,13 @@ def test_a_folder_of_ones_own_photos_trains_a_model_of_its_classes(tmp_path: Pat
     card = Card.from_json((tmp_path / "out" / "own-vit" / "card.json").read_text())
     assert (card.labels, card.options["num_classes"], card.license) == (("green", "red"), 2, "none")
     assert "origin" not in card.training
-    assert {metric.name: metric.value for metric in card.metrics}["top-1"] > 50
+    metrics = {metric.name: metric.value for metric in card.metrics}
+    assert metrics["top-1"] > 50
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path / "out")
+    capsys.readouterr()
+    assert main(["evaluate", "--model", "own-vit", "--data", str(tmp_path / "photos"), "--json"]) == 0
+    measured = {one["name"]: one["value"] for one in json.loads(capsys.readouterr().out)["metrics"]}
+    assert {name: metrics[name] for name in measured} == pytest.approx(measured, abs=0.006)  # the card's two digits
 
 
 def test_a_full_disk_and_a_stop_by_hand_are_one_sentence(

@@ -138,6 +138,7 @@ def test_a_study_goes_on_where_it_was_stopped_and_spreads_over_seeds(tmp_path: P
     plan = counted(measured)
     first = measure(plan, small_bench(), (0,), 1e-9, tmp_path, "command", str)
     assert measured == [("c", 0)] and first.finding == "" and read("quick", tmp_path) == first
+    assert first.series == (Series("line", (Point(3, 30, None, None, 5),)),)  # one seed has no spread
     second = measure(plan, small_bench(), (0, 2), None, tmp_path, "command", str)
     assert measured == [("c", 0), ("a", 0), ("b", 0), ("c", 2), ("a", 2), ("b", 2)]
     assert second.finding == "All done." and second.seeds == (0, 2)

@@ -23,7 +23,7 @@ from playground.training.teacher import kept_answers
 VALIDATION_SCENES, HELD_OUT_SCENES = 1500, 500
 FEWEST = 50  # photos of one's own
 OWN_HELD_OUT = 0.1  # share of one's own photos kept for calibration
-OWN_VALIDATION = 0.15  # share of one's own photos kept for measuring, where there is no val folder
+OWN_VALIDATION = 0.15  # share of one's own photos kept for measuring, where there is a train folder and no val
 
 
 class PhotoSession(Session):
@@ -38,7 +38,7 @@ class PhotoSession(Session):
         self.folder = options.data
         self.own = not everyday.is_everyday(self.folder)
         self.photos = opening.load(self.folder, "train", self.cache)
-        if self.own and not (self.folder / "val").is_dir():
+        if self.own and (self.folder / "train").is_dir() and not (self.folder / "val").is_dir():
             rest, kept = everyday.split_held_out(self.photos, OWN_VALIDATION, 1)
             self.validation: Photos | None = self.photos.take(kept)
             self.photos = self.photos.take(rest)

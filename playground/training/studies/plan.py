@@ -57,13 +57,14 @@ class Record:
         self.raw.setdefault(job.key, {})[str(seed)] = [[float(x), float(y), int(n)] for x, y, n in points]
 
     def series(self, plan: Plan) -> tuple[Series, ...]:
-        """The series of the study: y is the mean over seeds, `low` and `high` the least and greatest."""
+        """The series of the study: y is the mean over seeds, `low` and `high` the least and greatest of several."""
         found: dict[str, list[Point]] = {}
         for job in plan.jobs:
             seeds = list(self.raw.get(job.key, {}).values())
             for same in zip(*seeds, strict=True):
                 xs, ys, counts = zip(*same, strict=True)
-                point = Point(sum(xs) / len(xs), sum(ys) / len(ys), min(ys), max(ys), int(sum(counts)))
+                spread = (min(ys), max(ys)) if len(ys) > 1 else (None, None)
+                point = Point(sum(xs) / len(xs), sum(ys) / len(ys), *spread, int(sum(counts)))
                 found.setdefault(job.series, []).append(point)
         return tuple(Series(name, tuple(sorted(points, key=lambda p: p.x))) for name, points in found.items())
 
