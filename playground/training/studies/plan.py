@@ -63,8 +63,8 @@ class Record:
             seeds = list(self.raw.get(job.key, {}).values())
             for same in zip(*seeds, strict=True):
                 xs, ys, counts = zip(*same, strict=True)
-                spread = (min(ys), max(ys)) if len(ys) > 1 else (None, None)
-                point = Point(sum(xs) / len(xs), sum(ys) / len(ys), *spread, int(sum(counts)))
+                low, high = (min(ys), max(ys)) if len(ys) > 1 else (None, None)
+                point = Point(sum(xs) / len(xs), sum(ys) / len(ys), low, high, int(sum(counts)))
                 found.setdefault(job.series, []).append(point)
         return tuple(Series(name, tuple(sorted(points, key=lambda p: p.x))) for name, points in found.items())
 
