@@ -140,7 +140,7 @@ TEXTS = {
     "atlas_none": "No head of this model attends between places of the picture.",
     "alike_alt": "Tables of how alike the layers are",
     "alike_false": "Attention",
-    "alike_true": "Attention, less its mean",
+    "alike_true": "Less its mean",
     "alike_features": "Features (CKA)",
     "life_layer": "After",
     "life_label": "Best class",
