@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import playground as pg
+from playground import checks
 from playground.models import catalogue
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +82,36 @@ def test_the_shell_answers_in_json() -> None:
     done = shell("predict", str(PHOTOS / "lion.jpg"), "--model", BUNDLED[0], "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["model"] == BUNDLED[0]
+
+
+def test_the_shell_says_nothing_when_its_reader_leaves() -> None:
+    asked = subprocess.Popen(
+        [sys.executable, "-m", "playground", "models", "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert asked.stdout is not None
+    assert asked.stderr is not None
+    asked.stdout.close()
+    assert asked.stderr.read() == b""
+    assert asked.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (9, "9"),
+        (0.5, "0.5"),
+        (float("nan"), "nan"),
+        ("x" * 99, "“" + "x" * 24 + "”"),
+        (None, "empty"),
+        ([1], "something"),
+    ],
+)
+def test_a_value_that_is_refused_is_named(value: object, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^top_k must be a whole number from 1 to 5, not {said}"):
+        checks.whole(value, "top_k", 1, 5)
 
 
 def test_the_shell_lists_every_model() -> None:

@@ -63,7 +63,7 @@ def test_prefix_tokens_stand_apart_from_the_grid() -> None:
 
 @pytest.mark.parametrize("layer", [3, -4, 1.5, True, float("nan"), "1"])
 def test_a_layer_out_of_range_is_refused_with_the_range(layer: object) -> None:
-    with pytest.raises(ValueError, match=r"layer must be a whole number from -3 to 2\."):
+    with pytest.raises(ValueError, match=r"layer must be a whole number from -3 to 2, not "):
         tokens.grid_tokens(traced("vit"), layer)  # type: ignore[arg-type]
 
 
