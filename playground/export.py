@@ -17,6 +17,7 @@ from playground.figures.picture import encode
 from playground.figures.scales import RISING, SIGNED, levels, limits, palette
 from playground.image import Picture
 from playground.models.card import Card
+from playground.models.labels import labels
 
 PRINT = 2000  # pixels of the longer side: 17 cm at 300 dots an inch
 DPI = 300
@@ -49,7 +50,7 @@ def as_png(
     _blend(shot, colours[levels(made.values, low, high)], [edge * scale for edge in made.region_xyxy], strength)
     whole = Image.new("RGB", (shot.width, shot.height + _SCALE), "white")
     whole.paste(shot)
-    _scale(whole, shot.height, colours, f"{low:.3g}", f"{high:.3g}", title(made))
+    _scale(whole, shot.height, colours, f"{low:.3g}", f"{high:.3g}", title(made, card))
     about = PngInfo()
     about.add_text("Software", "Vision transformer playground")
     about.add_text("Description", described(made, card, options, name))
@@ -61,11 +62,11 @@ def as_png(
 def as_html(made: Map, picture: Picture, card: Card, options: Mapping[str, Any], name: str) -> str:
     """Return a page with the figure that needs no network: Plotly is part of it."""
     size = picture.rgb.size
-    drawn = overlay(made.values, made.region_xyxy, encode(picture.rgb), size, title(made), made.signed)
+    drawn = overlay(made.values, made.region_xyxy, encode(picture.rgb), size, title(made, card), made.signed)
     drawn.update_traces(showscale=True, colorbar={"thickness": 14, "outlinewidth": 0}, selector={"type": "heatmap"})
     drawn.update_layout(height=640, margin={"t": 8, "b": 8, "l": 8, "r": 8})
     inner = drawn.to_html(full_html=False, include_plotlyjs=True, config={"displaylogo": False})
-    heading = escape(f"{title(made)} · {card.title}")
+    heading = escape(f"{title(made, card)} · {card.title}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{heading}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
@@ -119,10 +120,13 @@ def described(made: Map, card: Card, options: Mapping[str, Any], name: str) -> s
     return json.dumps(settings, ensure_ascii=False)
 
 
-def title(made: Map) -> str:
-    """Name a map in a few words."""
+def title(made: Map, card: Card) -> str:
+    """Name a map in a few words; layer, head and query are counted from 0 as in the call that makes it."""
     target: Target = made.target
-    named = [("layer", target.layer), ("head", target.head), ("class", target.class_index), ("query", target.query)]
+    known = labels(card)
+    number = target.class_index
+    label = known[number] if number is not None and number < len(known) else None
+    named = [("layer", target.layer), ("head", target.head), ("class", label or number), ("query", target.query)]
     parts = [f"{word} {value}" for word, value in [*named, ("patch", target.patch)] if value is not None]
     return ", ".join([method_of(made.method).title, *parts])
 

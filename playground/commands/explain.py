@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         out.write_bytes(written)
     except OSError as error:
         raise ValueError("The --out file cannot be written there; choose another place.") from error
-    print(f"{export.title(made)}: {out.name}, {len(written) / 1000:.0f} kB")
+    print(f"{export.title(made, card)}: {out.name}, {len(written) / 1000:.0f} kB")
     return 0
 
 
