@@ -203,3 +203,27 @@ def test_a_picker_is_given_only_what_it_offers(parts: Parts, name: str, method: 
         if isinstance(field, gr.Dropdown) and "value" in then.get(field, {}):
             offered = [value for _, value in {**first.get(field, {}), **then[field]}.get("choices", field.choices)]
             assert then[field]["value"] in offered
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "given", "usual"),
+    [
+        ("coatnet", "vit", {"part": "bias"}, {"part": "both"}),
+        ("axial", "vit", {"axis": "column"}, {"axis": "both"}),
+        ("axial", "coatnet", {"axis": "row", "part": "both"}, {"axis": "both"}),
+        ("vit", "coatnet", {"method": "rollout", "start_layer": 2, "residual": 0.25}, {"residual": 0.25}),
+    ],
+)
+def test_what_only_the_model_before_had_goes_back_to_usual(
+    parts: Parts, before: str, then: str, given: dict[str, Any], usual: dict[str, Any]
+) -> None:
+    """The field is hidden with the other model, so nobody could take the choice back."""
+    page = Handlers(parts)
+    first = page.begin(photo(), before, *sent(parts, None, None, **given))
+    answer = page.begin(photo(), then, *sent(parts, first[parts.held], first[parts.shown], **given))
+    options = answer[parts.shown].wish.options
+    assert {name: options[name] for name in usual} == usual
+    assert options.get("start_layer", 0) <= answer[parts.held].last_start
+    for owner, option, field in parts.fields.options:
+        if owner == answer[parts.shown].made.method and "value" in answer.get(field, {}):
+            assert answer[field]["value"] == options[option.name]

@@ -426,3 +426,8 @@ def test_what_a_method_or_model_does_not_know_is_refused_not_passed_over(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         explain(method, traced(name, graph=True), target)
+
+
+@pytest.mark.parametrize("part", ["content", "bias"])
+def test_a_map_of_one_part_of_the_logits_says_so(part: str) -> None:
+    assert part in explain("attention", traced("coatnet"), None, {"part": part}).notes[-1]

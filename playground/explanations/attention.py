@@ -18,6 +18,10 @@ AXES = {
     "column": "The column step alone: the first of the two, each place within its own column.",
     "row": "The row step alone: the second of the two, each place within its own row.",
 }
+PARTS = {
+    "content": "The softmax of the content q · k alone.",
+    "bias": "The softmax of the learned bias alone, which is the same for every picture.",
+}
 
 
 def explain(trace: Trace, target: Target, settings: Settings, access: Access | None = None) -> Map:
@@ -42,6 +46,8 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
     start = one_hot(trace, link.reads if looked_at else link.writes, target)
     per_head = column(link, start, heads) if looked_at else row(link, start, heads, settings["axis"])  # [heads, N]
     notes = ("Averaged over all tokens that the head of the model reads.",) if int((start > 0).sum()) > 1 else ()
+    if settings["part"] != "both":
+        notes = (*notes, PARTS[settings["part"]])
     if isinstance(link.step, AxialAttention):
         notes = (*notes, AXES["both" if looked_at else settings["axis"]])
     done = replace(target, layer=layer, query=_query(start, link.writes), class_index=None)

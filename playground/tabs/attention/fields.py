@@ -1,6 +1,6 @@
 """The pickers of the Attention tab: method, its options, layer, head, where the map starts, object and class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,8 @@ class Fields:
             if owner == method.name and option.name == START_LAYER:
                 updates[component] = gr.update(maximum=max(1, held.last_start), visible=held.last_start > 0)
             if option.name in (AXIS, PART):
-                updates[component] = gr.update(visible=held.axial if option.name == AXIS else held.biased)
+                has = _has(held, option)
+                updates[component] = gr.update(visible=True) if has else gr.update(visible=False, value=option.default)
         return updates
 
     def after(self, held: Held, shown: Shown, method: Method) -> dict[Any, Any]:
@@ -98,6 +99,8 @@ class Fields:
         for owner, option, component in self.options:
             if owner == RAW and option.name == HEADS:
                 updates[component] = gr.update(visible=wish.head is None)
+            if owner == method.name and option.name == START_LAYER and option.name in wish.options:
+                updates[component]["value"] = wish.options[option.name]
         if shown.grid is not None:
             on_patch = wish.start == PATCH
             rows, cols = shown.grid
@@ -105,6 +108,21 @@ class Fields:
             updates[self.row] = gr.update(value=wish.row, label=say("row", most=rows - 1), visible=on_patch)
             updates[self.col] = gr.update(value=wish.col, label=say("column", most=cols - 1), visible=on_patch)
         return updates
+
+
+def fitted(held: Held, method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as far as this model has them: what another model had goes back to what is usual here."""
+    kept = dict(options)
+    for option in method.options:
+        if not _has(held, option):
+            kept[option.name] = option.default
+        elif option.name == START_LAYER and isinstance(kept.get(option.name), int):
+            kept[option.name] = min(kept[option.name], held.last_start)
+    return kept
+
+
+def _has(held: Held, option: Option) -> bool:
+    return {AXIS: held.axial, PART: held.biased}.get(option.name, True)
 
 
 def build_fields() -> Fields:

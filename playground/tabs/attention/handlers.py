@@ -12,6 +12,7 @@ from playground.explanations import method_of
 from playground.explanations.targets import attention_links
 from playground.image import Picture
 from playground.tabs.attention import boxing, detector, drawing, further, words
+from playground.tabs.attention.fields import fitted
 from playground.tabs.attention.held import (
     ANSWER,
     PATCH,
@@ -85,7 +86,7 @@ class Handlers:
             asked = parts.fields.wish(settings[OWN:])
             names = [method.name for method in held.methods]
             method = method_of(asked.method if asked.method in names else names[0])
-            options = asked.options if method.name == asked.method else method.settings()
+            options = fitted(held, method, asked.options) if method.name == asked.method else method.settings()
             todo, strength, shared, chosen = settings[2:6]
             wish = Wish(method.name, options=options)
             given = Given(held, None, todo, strength, shared, chosen, 0, (None,) * 4, wish)
