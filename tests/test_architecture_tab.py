@@ -241,6 +241,12 @@ def test_seconds_are_published_or_measured_never_both(page: Any) -> None:
     assert steps[-1][page.trade.view]["value"] is not None
 
 
+def test_names_of_the_best_stand_where_no_point_can_be() -> None:
+    models = [Model(str(x), "f", x, y, True) for x, y in ((1e6, 50), (1e8, 40), (1e8, 80))]
+    points = pareto([Panel("t", "a", models)], "x", ("a", "b"), "").data[-1]
+    assert list(points.textposition) == ["top center", "bottom center", "top left"]
+
+
 def test_pareto_names_are_plain_text() -> None:
     panel = Panel(NASTY, NASTY, [Model(NASTY, NASTY, 1e6, 50, False)])
     assert NASTY not in pareto([panel], NASTY, (NASTY, NASTY), "").to_json()

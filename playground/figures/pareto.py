@@ -11,6 +11,7 @@ from playground.figures.theme import QUIET, clear, colours, figure, plain
 
 PANEL, TOP, BELOW, FOOT = 310, 30, 54, 60  # CSS pixels: a panel, its title, its axis, the legend
 MOST_NAMED = 12
+EDGE = 0.5  # of an axis: left of it there is no room for a name beside its point
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,14 @@ def pareto(panels: Sequence[Panel], axis: str, kinds: tuple[str, str], alt: str)
             go.Scatter(x=[m.x for m in best], y=[m.y for m in best], mode="lines", hoverinfo="skip", showlegend=False,
                        line={"color": clear(QUIET, 0.8), "width": 1.5, "shape": "hv"}, xaxis=f"x{end}", yaxis=f"y{end}")
         )  # fmt: skip
-        traces.append(_models(panel.models, palette, named, end))
+        traces.append(_models(panel.models, palette, named, best, end))
         layout[f"xaxis{end}"] = {**grid, **_scale([m.x for m in panel.models]), "anchor": f"y{end}",
                                  "title": {"text": plain(axis), "font": {"size": 13}}}  # fmt: skip
         worst, most = min(m.y for m in panel.models), max(m.y for m in panel.models)
-        room_y = max(0.12 * (most - worst), 0.5)  # for the names below the points
+        room_y = max(0.12 * (most - worst), 0.5)  # for the names above and below the points
         layout[f"yaxis{end}"] = {
             **grid, "anchor": f"x{end}", "title": {"text": plain(panel.axis), "font": {"size": 13}},
-            "domain": [low + BELOW / room, high - TOP / room], "range": [worst - 1.6 * room_y, most + room_y],
+            "domain": [low + BELOW / room, high - TOP / room], "range": [worst - 1.6 * room_y, most + 1.6 * room_y],
         }  # fmt: skip
         notes.append(
             {"text": f"<b>{plain(panel.title)}</b>", "x": 0, "xref": "paper", "xanchor": "left", "y": high,
@@ -91,13 +92,19 @@ def pareto(panels: Sequence[Panel], axis: str, kinds: tuple[str, str], alt: str)
     return figure(traces, layout, alt, room + FOOT)
 
 
-def _models(models: Sequence[Model], palette: dict[str, str], named: set[str], end: str) -> go.Scatter:
+def _models(
+    models: Sequence[Model], palette: dict[str, str], named: set[str], best: Sequence[Model], end: str
+) -> go.Scatter:
+    """Draw the points; names of the best stand above, and to the left where there is room: no point can be there."""
+    low, high = _ends([m.x for m in models])
+    shares = [math.log(m.x / low) / math.log(high / low) for m in models]  # of the axis
+    beside = ["top left" if share > EDGE else "top center" for share in shares]
     return go.Scatter(
         x=[m.x for m in models],
         y=[m.y for m in models],
         mode="markers+text",
         text=[plain(m.name) if m.name in named else "" for m in models],
-        textposition="bottom center",
+        textposition=[place if m in best else "bottom center" for m, place in zip(models, beside, strict=True)],
         textfont={"size": 11},
         cliponaxis=False,
         marker={
@@ -116,7 +123,7 @@ def _models(models: Sequence[Model], palette: dict[str, str], named: set[str], e
 
 def _scale(values: Sequence[float]) -> dict[str, Any]:
     """Return a logarithmic axis with a few round marks and room at both ends."""
-    low, high = min(values) / 1.8, max(values) * 1.8
+    low, high = _ends(values)
     ticks = [
         digit * 10.0**power for power in range(-6, 16) for digit in (1, 2, 5) if low <= digit * 10.0**power <= high
     ]
@@ -124,6 +131,10 @@ def _scale(values: Sequence[float]) -> dict[str, Any]:
         ticks = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
     return {"type": "log", "tickvals": ticks, "ticktext": [_si(tick) for tick in ticks],
             "range": [math.log10(low), math.log10(high)]}  # fmt: skip
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    return min(values) / 1.8, max(values) * 1.8
 
 
 def _si(value: float) -> str:

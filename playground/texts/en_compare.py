@@ -104,6 +104,7 @@ TEXTS = {
     "part_only": "Only {title}",
     "part_both": "Both",
     "part_nobody": "nothing",
+    "part_ranks_short": "Rank correlation of the maps",
     "part_ranks": "Rank correlation of the maps for the chosen place, from -1 to 1",
     "part_agreement": "Agreement {value}, from 0 to 1: {measure}.",
     "part_maps": "Their maps for the chosen place",

@@ -104,8 +104,8 @@ def ranks(made: Sequence[PlaceMap]) -> Figure | None:
         for col, two in enumerate(there)
         if row < col and np.isfinite(values[row, col])
     ]
-    title = say("part_ranks")
-    return agreement([found.title for found in there], values, title, f"{title}: {', '.join(pairs)}")
+    alt = f"{say('part_ranks')}: {', '.join(pairs)}"
+    return agreement([found.title for found in there], values, say("part_ranks_short"), alt)
 
 
 def rank_difference(one: Map, two: Map) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
