@@ -18,7 +18,7 @@ from playground.tabs.attention import drawing
 from playground.tabs.attention.handlers import Handlers
 from playground.tabs.attention.held import Shown, Wish, look
 from playground.tabs.attention.parts import Parts
-from playground.tabs.attention.working import told
+from playground.tabs.working import told
 
 
 @pytest.mark.parametrize("name", ["vit", "coatnet", "axial", "detr"])

@@ -16,7 +16,7 @@ from playground.figures import Figure
 from playground.figures.cost import Growth, Panel, cost
 from playground.figures.theme import percent
 from playground.tabs.architecture import words
-from playground.tabs.attention.working import let_last_step_pass, told
+from playground.tabs.working import let_last_step_pass, told
 from playground.texts import say
 
 Updates = dict[Any, Any]

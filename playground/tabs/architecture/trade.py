@@ -17,7 +17,7 @@ from playground.image import Picture
 from playground.models import FAMILIES, catalogue
 from playground.models.card import Card, Metric
 from playground.tabs.architecture import words
-from playground.tabs.attention.working import told
+from playground.tabs.working import told
 from playground.texts import say
 
 Updates = dict[Any, Any]

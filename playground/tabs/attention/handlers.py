@@ -31,7 +31,7 @@ from playground.tabs.attention.leaving import call
 from playground.tabs.attention.looks import Asked
 from playground.tabs.attention.parts import Parts
 from playground.tabs.attention.trust import checks_of
-from playground.tabs.attention.working import told
+from playground.tabs.working import let_last_step_pass, told
 from playground.texts import say
 from playground.trace import Trace
 
@@ -246,12 +246,14 @@ class Handlers:
 
     def stopped(self) -> Updates:
         """Say that the run was stopped."""
+        let_last_step_pass()
         parts = self.parts
         buttons = {parts.run: gr.update(visible=True), parts.stop: gr.update(visible=False)}
         return {parts.caption: words.sentence(say("attention_stopped")), **buttons}
 
     def halted(self, *settings: Any) -> Updates:
         """Offer to measure again."""
+        let_last_step_pass()
         with sentences():
             given = self._given(settings)
             return self._below(given) if given and given.shown else gr.skip()

@@ -59,8 +59,10 @@ def build(panel: Panel) -> None:
     below = [*parts.below, parts.problem]
     gr.on([parts.look.input, parts.shared.input], look_at, parts.settings, below, **anew)
     parts.strength.input(redraw, parts.settings, [parts.view, parts.problem], **quick)
-    parts.stop.click(do.stopped, None, parts.outputs, cancels=[asked, pressed], **quick)
-    parts.halt.click(do.halted, parts.settings, parts.below, **anew)
+    stopped = parts.stop.click(None, None, None, cancels=[asked, pressed], **private)
+    stopped.then(do.stopped, None, parts.outputs, **quick)  # in the same event it could come before the last step
+    halted = parts.halt.click(None, None, None, cancels=measured, **private)
+    halted.then(do.halted, parts.settings, parts.below, **quick)
     parts.box.draw.click(do.draw_box, None, [parts.box.corner, parts.box.hint], **quick)
     gr.on([edge.input for edge in parts.box.edges], boxed, parts.settings, [*below, parts.view], **quick)
     wire(parts.leaving, panel, parts.held, parts.shown)

@@ -16,11 +16,11 @@ from playground.explanations import method_of
 from playground.figures.overlay import nothing
 from playground.figures.theme import percent
 from playground.image import Picture
-from playground.tabs.attention.working import let_last_step_pass, told
 from playground.tabs.compare import drawing, folder, leaving, parting, picker, placing, strengths, touching, words
 from playground.tabs.compare.held import BOX, Asked, Held, Wish, agreed, light, paired, wished
 from playground.tabs.compare.parts import Parts
 from playground.tabs.compare.touching import NOTHING, Touch
+from playground.tabs.working import let_last_step_pass, told
 from playground.texts import say
 
 Updates = dict[Any, Any]
