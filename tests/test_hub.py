@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 import torch
 from fake_hub import COMMIT, FakeHub
@@ -219,6 +220,17 @@ def test_an_unreachable_hub_is_one_sentence_after_one_try(
         load(find(NAME), build)
     is_one_plain_sentence(error, "hub.invalid")
     assert len(served.asked) <= (1 if how == "silent" else 0)
+
+
+def test_a_silent_hub_is_one_that_cannot_be_reached_whichever_limit_comes_first(
+    served: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(url: str, **_: object) -> None:
+        raise httpx.ReadTimeout("the library's own limit")
+
+    monkeypatch.setattr(hub, "get_hf_file_metadata", slow)
+    with pytest.raises(WeightsError, match="cannot be reached"):
+        load(find(NAME), build)
 
 
 def test_a_full_disk_is_noticed_before_the_first_byte(

@@ -137,11 +137,11 @@ def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
-    if errors:
+    if answers:
+        return answers[0]
+    if errors and not isinstance(errors[0], httpx.TimeoutException):
         raise errors[0]
-    if not answers:
-        raise httpx.ConnectTimeout("no answer in time")
-    return answers[0]
+    raise httpx.ConnectTimeout("no answer in time")  # whichever of the two limits came first
 
 
 def _get(card: Card, filename: str, revision: str, progress: Progress | None) -> Path:
