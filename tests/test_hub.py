@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx
 import pytest
 import torch
 from fake_hub import COMMIT, FakeHub
@@ -226,7 +225,7 @@ def test_a_silent_hub_is_one_that_cannot_be_reached_whichever_limit_comes_first(
     served: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(url: str, **_: object) -> None:
-        raise httpx.ReadTimeout("the library's own limit")
+        raise hub.httpx.ReadTimeout("the library's own limit")
 
     monkeypatch.setattr(hub, "get_hf_file_metadata", slow)
     with pytest.raises(WeightsError, match="cannot be reached"):
