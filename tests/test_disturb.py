@@ -256,7 +256,8 @@ def test_pictures_too_small_are_refused_not_broken() -> None:
     with pytest.raises(ValueError, match="too small for a grid of 8 x 8"):
         disturb(picture(7, 7), "shuffle", 0.5)
     with pytest.raises(ValueError, match=r"leaves \d x \d pixels"):
-        disturb(picture(30, 30), "crop", 1.0)
+        disturb(picture(30, 30), "crop", 1.0, 0, Place(box_xyxy=(10.0, 10.0, 14.0, 14.0)))
+    assert disturb(picture(64, 30), "crop", 1.0).rgb.size == (8, 8)  # a tenth would be too few
     for kind in NAMES:
-        if kind not in ("shuffle", "swap", "move", "mask", "crop"):
+        if kind not in ("shuffle", "swap", "move", "mask"):
             assert disturb(picture(2, 2), kind, 1.0).rgb.size == (2, 2)

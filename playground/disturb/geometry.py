@@ -19,10 +19,10 @@ def rotate(pixels: np.ndarray, strength: float, random: np.random.Generator, pla
 
 
 def crop(pixels: np.ndarray, strength: float, random: np.random.Generator, place: Place) -> np.ndarray:
-    """The edges move in towards a box, by default a tenth of each side around the middle."""
+    """The edges move in towards a box, by default a tenth of each side (at least FEWEST pixels) around the middle."""
     height, width = pixels.shape[:2]
-    half = LEAST_SIDE / 2
-    goal = place.box_xyxy or ((0.5 - half) * width, (0.5 - half) * height, (0.5 + half) * width, (0.5 + half) * height)
+    wide, high = (min(side, max(FEWEST, LEAST_SIDE * side)) for side in (width, height))
+    goal = place.box_xyxy or ((width - wide) / 2, (height - high) / 2, (width + wide) / 2, (height + high) / 2)
     left, right = (_along(start, min(max(end, 0), width), strength) for start, end in ((0, goal[0]), (width, goal[2])))
     top, bottom = (
         _along(start, min(max(end, 0), height), strength) for start, end in ((0, goal[1]), (height, goal[3]))
