@@ -116,7 +116,7 @@ TEXTS = {
     "norms_axis": "norm of a token",
     "outlier": "{level}: row {row}, column {col}",
     "outliers_none": "No patch stands out after {level}.",
-    "outliers_some": "After {level}, {count} patches have a norm above {threshold}:",
+    "outliers_some": "Norms above {threshold} after {level}, {count} in all:",
     "outliers_more": "and {count} more.",
     "outliers_patch": "Row, column",
     "outliers_norm": "Norm",
