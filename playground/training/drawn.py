@@ -40,8 +40,6 @@ class ShapesSession(Session):
             recipe.masks,
             self.device,
             recipe.channels_last,
-            recipe.class_cost,
-            recipe.things_first,
         )
         file = self.cache / f"{recipe.name}.state.safetensors"
         settings = replace(recipe.settings(minutes, self.device), enter=self.enter)

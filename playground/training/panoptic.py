@@ -19,16 +19,14 @@ from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
 from playground.training.detection import as_found, coloured
 from playground.training.loop import Stage
-from playground.training.matching import COST, WEIGHT, Target, giou, match, set_loss, to_cxcywh, to_xyxy
+from playground.training.matching import WEIGHT, Target, giou, match, set_loss, to_cxcywh, to_xyxy
 from playground.training.parallel import plain
 
 DENSE_WEIGHT = 1.0
-THINGS_LEAD = 0.25  # of the range 0..1 of the order in which masks are drawn
 
 
 class PanopticDetection:
-    """Scenes -> classes, boxes and masks. `masks_at_once` matched queries draw their masks in each step, things before
-    stuff with `things_first`; `class_cost` weighs the class in matching."""
+    """Scenes -> classes, boxes and masks. `masks_at_once` matched queries draw their masks in each step."""
 
     def __init__(
         self,
@@ -39,11 +37,8 @@ class PanopticDetection:
         masks_at_once: int = 32,
         device: str = "cpu",
         channels_last: bool = False,
-        class_cost: float = COST["class"],
-        things_first: bool = False,
     ) -> None:
         self.maker, self.held_out, self._build = maker, held_out, build
-        self.class_cost, self.things_first = class_cost, things_first
         self.query_groups, self.masks_at_once = groups, masks_at_once
         self.device, self.channels_last = device, channels_last
 
@@ -79,7 +74,7 @@ class PanopticDetection:
         assert isinstance(targets, list) and isinstance(segments, Tensor) and isinstance(order, Tensor)
         out = model(pixels, masks=False)
         layers = [(layer["logits"], layer["boxes_cxcywh"]) for layer in (*out["aux"], out)]
-        total = set_loss(layers, targets, self.query_groups, self.class_cost)
+        total = set_loss(layers, targets, self.query_groups)
         detr = plain(model)
         assert isinstance(detr, DETR)
         total = total + DENSE_WEIGHT * dense_loss(detr.heads(out["memory"]), out["grid"], targets, segments)
@@ -90,16 +85,10 @@ class PanopticDetection:
     def _mask_loss(self, model: DETR, out: dict, targets: list[Target], segments: Tensor, order: Tensor) -> Tensor:
         """Masks of some of the first group's matched queries."""
         first = model.num_queries
-        pairs = match(
-            out["logits"][:, :first].float(), out["boxes_cxcywh"][:, :first].float(), targets, self.class_cost
-        )
+        pairs = match(out["logits"][:, :first].float(), out["boxes_cxcywh"][:, :first].float(), targets)
         pictures = torch.cat([torch.full_like(queries, number) for number, (queries, _) in enumerate(pairs)])
         queries, objects = (torch.cat([pair[part] for pair in pairs]) for part in (0, 1))
-        order = order[: len(queries)]
-        if self.things_first:
-            labels = torch.cat([target.labels[chosen] for target, (_, chosen) in zip(targets, pairs, strict=True)])
-            order = order + THINGS_LEAD * (labels < len(THINGS))
-        chosen = order.topk(min(self.masks_at_once, len(queries))).indices
+        chosen = order[: len(queries)].topk(min(self.masks_at_once, len(queries))).indices
         pictures, queries, objects = pictures[chosen], queries[chosen], objects[chosen]
         drawn = model.chosen_mask_logits(out, pictures, queries).float()  # [n, rows, cols]
         wanted = (segments[pictures] == objects[:, None, None] + 1).float()  # [n, S, S]

@@ -138,8 +138,7 @@ class ShapesRecipe(Recipe):
     """A panoptic detector of the drawn world (`datasets.shapes`), from nothing and without data.
 
     `groups` of queries while training, each step drawing the masks of `masks` queries; scenes have up to `things`
-    things, of one colour each when they are `plain`. `class_cost` weighs the class in matching; with `things_first` the
-    masks of things are drawn more often than those of stuff.
+    things, of one colour each when they are `plain`.
     """
 
     task: ClassVar[Task] = "panoptic"
@@ -147,8 +146,6 @@ class ShapesRecipe(Recipe):
     masks: int = 8
     things: int = 5
     plain: bool = False
-    class_cost: float = 1.0
-    things_first: bool = False
 
     @property
     def labels(self) -> str | tuple[str, ...]:

@@ -234,8 +234,6 @@ class ShapesTiny(ShapesRecipe):
     channels_last: bool = True
     things: int = 3
     plain: bool = True
-    class_cost: float = 5.0
-    things_first: bool = True
     paper: str = "https://arxiv.org/abs/2005.12872"
 
 
