@@ -431,3 +431,9 @@ def test_what_a_method_or_model_does_not_know_is_refused_not_passed_over(
 @pytest.mark.parametrize("part", ["content", "bias"])
 def test_a_map_of_one_part_of_the_logits_says_so(part: str) -> None:
     assert part in explain("attention", traced("coatnet"), None, {"part": part}).notes[-1]
+
+
+@pytest.mark.parametrize("patch", [(99, 0), (0, -1)])
+def test_a_patch_outside_every_grid_is_refused_by_methods_that_start_from_none(patch: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"(row|column) of the patch must be a whole number from 0 to \d+, not "):
+        explain("gradcam", traced("vit", graph=True), Target(patch=patch))

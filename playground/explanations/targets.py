@@ -72,6 +72,10 @@ def fitting(method: Method, trace: Trace, target: Target) -> None:
         raise ValueError("This model has no object queries; leave the query out.")
     if target.class_index is not None and trace.logits is not None:
         class_of(trace, target)
+    grids = [sequence.grid for sequence in trace.sequences() if sequence.grid is not None]
+    if target.patch is not None and grids and method.starts(trace, target) is None:
+        for name, place, sides in zip(("row", "column"), target.patch, zip(*grids, strict=True), strict=True):
+            checks.whole(place, f"The {name} of the patch", 0, max(sides) - 1)
 
 
 def one_hot(trace: Trace, sequence: Sequence, target: Target) -> Tensor:
