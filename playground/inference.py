@@ -259,6 +259,7 @@ def predict(
         device=seen.device,
         notes=picture.notes,
         picture_size=seen.view.picture_size,
+        shown_from=card.threshold,
     )
 
 

@@ -59,7 +59,8 @@ class Prediction:
     """What a model answers about one picture: classes, or boxes, or boxes and segments.
 
     `segment_map` is int32 [rows, cols] over the whole upload, 0 where nothing was found.
-    `unsure` is true when the best class scores below the threshold measured for this model.
+    `unsure` is true when the best class scores below the threshold measured for this model; `shown_from` is the score
+    from which its boxes count as found, 0..1, also measured.
     """
 
     model: str
@@ -73,10 +74,12 @@ class Prediction:
     device: str
     notes: tuple[str, ...]
     picture_size: tuple[int, int]
+    shown_from: float = 0.5
 
-    def above(self, threshold: float) -> "Prediction":
-        """Return the same answer with only the boxes that score at least `threshold`."""
-        return replace(self, boxes=tuple(box for box in self.boxes if box.score >= threshold))
+    def above(self, threshold: float | None = None) -> "Prediction":
+        """Return the same answer with only the boxes that score at least `threshold`, by default `shown_from`."""
+        least = self.shown_from if threshold is None else threshold
+        return replace(self, boxes=tuple(box for box in self.boxes if box.score >= least))
 
 
 @dataclass(frozen=True)

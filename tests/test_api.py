@@ -47,7 +47,9 @@ def test_boxes_start_at_the_score_that_the_card_names(monkeypatch: pytest.Monkey
     every = pg.predict(PHOTOS / "lion.jpg", name, threshold=0).boxes
     low = replace(catalogue.find(name), threshold=every[1].score)
     monkeypatch.setattr(catalogue, "find", lambda given: low)
-    assert pg.predict(PHOTOS / "lion.jpg", name).boxes == every[:2]
+    found = pg.predict(PHOTOS / "lion.jpg", name)
+    assert found.boxes == every[:2]
+    assert found.shown_from == low.threshold
     assert pg.predict(PHOTOS / "lion.jpg", name, threshold=1).boxes == ()
 
 

@@ -184,6 +184,8 @@ def test_a_detector_below_the_least_score_names_its_strongest_box() -> None:
     big, more = words.answer(row("a", prediction=answer("detection", boxes=(weak,))))
     assert "50 %" in big
     assert more == f"The strongest: {weak.label}, 30 %."
+    big, _ = words.answer(row("a", prediction=answer("detection", boxes=(weak,), shown_from=0.25)))
+    assert "1 object" in big  # the model's own least score
 
 
 def test_one_of_a_thing_is_said_in_the_singular() -> None:

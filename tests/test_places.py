@@ -155,6 +155,7 @@ def test_boxes_are_matched_once_each_by_overlap_and_label() -> None:
     weak = replace(b, boxes=(box("cat", 1, 0, 11, 10, score=0.4),))
     assert disagreement.boxes(a, weak).both == ()
     assert disagreement.boxes(a, weak, least=0.3).both != ()
+    assert disagreement.boxes(a, replace(weak, shown_from=0.35)).both != ()  # its own least score
     none = replace(answer("detection"), boxes=())
     assert pairing(none, none).value == 1
 

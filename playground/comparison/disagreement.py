@@ -18,13 +18,13 @@ from playground.explanations.pointing import spearman
 from playground.trace import Box, ClassScore, Prediction, Segment
 
 OVERLAP = 0.5  # IoU from which two boxes or segments are the same thing
-SURE = 0.5  # least score of a box that counts as found
 TOP = 5
 LEAST_SHARED = 0.5  # of both models' probability must lie on classes that both know
 MOST_CELLS = 64  # a side of the grid on which maps are held against each other
 NOTHING_SHARED = "These two share no class, so their answers cannot be held against each other."
 OF_OTHER_KINDS = "These two give answers of different kinds, which cannot be held against each other."
 
+Region = tuple[float, float, float, float]
 Found = TypeVar("Found", Box, Segment, ClassScore)
 
 
@@ -54,9 +54,13 @@ class Pairing:
     why: str = ""
 
 
-def boxes(a: Prediction, b: Prediction, least: float = SURE, overlap: float = OVERLAP) -> Difference[Box]:
-    """Return what two detectors find at a score of `least` or more: both, if labels are equal and IoU >= `overlap`."""
-    least, overlap = checks.share(least, "The least score"), checks.share(overlap, "The overlap")
+def boxes(a: Prediction, b: Prediction, least: float | None = None, overlap: float = OVERLAP) -> Difference[Box]:
+    """Return what two detectors find at a score of `least` or more: both, if labels are equal and IoU >= `overlap`.
+
+    By default a box counts from the score that was measured for its own model.
+    """
+    least = None if least is None else checks.share(least, "The least score")
+    overlap = checks.share(overlap, "The overlap")
     ones, others = a.above(least).boxes, b.above(least).boxes
     pairs = matched(ones, others, overlap)
     return _difference(ones, others, [(pair.one, pair.other) for pair in pairs])
@@ -139,14 +143,34 @@ def map_correlation(a: Map, b: Map) -> float:
     cell each. Spearman's rho, as Adebayo et al. 2018 (arXiv 1810.03292) compare maps; the common grid is ours.
     Raises ValueError where the maps share no place.
     """
+    x0, y0, x1, y1 = shared_region(a, b)
+    cols = max(_cells_between(made, x0, x1, 1) for made in (a, b))
+    rows = max(_cells_between(made, y0, y1, 0) for made in (a, b))
+    one, other = (read_on(made, (x0, y0, x1, y1), (rows, cols)) for made in (a, b))
+    return spearman(one, other)
+
+
+def shared_region(a: Map, b: Map) -> Region:
+    """Return the part (x0, y0, x1, y1) of the picture that both maps cover. Raises ValueError where there is none."""
     x0, y0 = max(a.region_xyxy[0], b.region_xyxy[0]), max(a.region_xyxy[1], b.region_xyxy[1])
     x1, y1 = min(a.region_xyxy[2], b.region_xyxy[2]), min(a.region_xyxy[3], b.region_xyxy[3])
     if x1 <= x0 or y1 <= y0:
         raise ValueError("These two maps lie on different parts of the picture; choose models that see the same part.")
-    cols = max(_cells_between(made, x0, x1, 1) for made in (a, b))
-    rows = max(_cells_between(made, y0, y1, 0) for made in (a, b))
-    xs, ys = x0 + (np.arange(cols) + 0.5) * (x1 - x0) / cols, y0 + (np.arange(rows) + 0.5) * (y1 - y0) / rows
-    return spearman(_read(a, xs, ys), _read(b, xs, ys))
+    return x0, y0, x1, y1
+
+
+def read_on(made: Map, region_xyxy: Region, grid: tuple[int, int]) -> np.ndarray:
+    """Return the map on a grid (rows, cols) over a part of the picture, float64: the cell at the middle of each."""
+    x0, y0, x1, y1 = made.region_xyxy
+    left, top, right, bottom = region_xyxy
+    high, wide = made.values.shape
+    ys, xs = (
+        low + (np.arange(n) + 0.5) * (end - low) / n
+        for n, low, end in zip(grid, (top, left), (bottom, right), strict=True)
+    )
+    down = np.clip(((ys - y0) / (y1 - y0) * high).astype(int), 0, high - 1)
+    along = np.clip(((xs - x0) / (x1 - x0) * wide).astype(int), 0, wide - 1)
+    return made.values[np.ix_(down, along)].astype(np.float64)
 
 
 def _difference(
@@ -186,12 +210,3 @@ def _cells_between(made: Map, low: float, high: float, axis: int) -> int:
     """Return how many cells of a map lie between two places, counted along its rows (0) or columns (1)."""
     first, last = made.region_xyxy[1 - axis], made.region_xyxy[3 - axis]
     return max(1, min(MOST_CELLS, round(made.values.shape[axis] * (high - low) / (last - first))))
-
-
-def _read(made: Map, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """Return the map at places of the picture, [ys, xs], the cell that lies there."""
-    x0, y0, x1, y1 = made.region_xyxy
-    rows, cols = made.values.shape
-    down = np.clip(((ys - y0) / (y1 - y0) * rows).astype(int), 0, rows - 1)
-    along = np.clip(((xs - x0) / (x1 - x0) * cols).astype(int), 0, cols - 1)
-    return made.values[np.ix_(down, along)].astype(np.float64)

@@ -8,7 +8,7 @@ from playground.comparison.disagreement import Pairing, agreement
 from playground.comparison.rows import Row
 from playground.trace import Prediction
 
-VERSION = 1
+VERSION = 2
 CLASSES = 10  # of each answer
 BOXES = 100
 
@@ -35,6 +35,7 @@ def of_prediction(answer: Prediction) -> Values:
         "boxes": [{**asdict(box), "box_xyxy": list(box.box_xyxy)} for box in answer.boxes[:BOXES]],
         "segments": [asdict(segment) for segment in answer.segments],
         "unsure": answer.unsure,
+        "shown_from": answer.shown_from,
         "seconds": answer.seconds,
         "device": answer.device,
         "notes": list(answer.notes),

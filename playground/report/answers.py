@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from playground.comparison.boxes import matched
-from playground.comparison.disagreement import SURE, TOP
+from playground.comparison.disagreement import TOP
 from playground.figures.theme import colours, percent
 from playground.report.words import Values, best, sure, text
 from playground.texts import say
@@ -28,7 +28,7 @@ def _card(row: Values, shot: str) -> str:
     elif answer["task"] == "features":
         inner = f"<p>{text(say('report_features'))}</p>"
     else:
-        inner = boxes(sure(answer["boxes"]), answer["picture_size"], shot, title) + f"<p>{text(best(row))}</p>"
+        inner = boxes(sure(answer), answer["picture_size"], shot, title) + f"<p>{text(best(row))}</p>"
     marks = [say("report_untrained")] if row["untrained"] else []
     notes = "".join(f"<small>{text(note)}</small>" for note in (*marks, row["missing"]) if note)
     return f'<article class="card"><h3>{text(title)}</h3>{inner}{notes}</article>'
@@ -113,4 +113,4 @@ def _boxes(answer: Values) -> list[Box]:
         x0, y0, x1, y1 = values["box_xyxy"]
         return Box(values["label"], values["score"], (x0, y0, x1, y1), values["index"], values["query"])
 
-    return [box(values) for values in answer["boxes"] if values["score"] >= SURE]
+    return [box(values) for values in sure(answer)]

@@ -7,10 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 import playground
-from playground.comparison.disagreement import SURE
 from playground.comparison.places import PlaceMap
 from playground.figures.picture import encode
-from playground.figures.theme import percent
 from playground.report import answers, maps, table
 from playground.report.words import Values, text
 from playground.texts import say
@@ -67,8 +65,13 @@ def _details(picture: Values, shots: dict[str, Image.Image], asked: Asked | None
         drawn = maps.maps(asked.maps, asked.place, asked.method, shot.size, "shot0")
         parts.append(_section("report_maps", "", drawn))
     if picture["agreement"]:
-        more = say("report_agreement_more", least=percent(SURE))
-        parts.append(_section("report_agreement", more, f'<div class="cards">{answers.agreement(picture)}</div>'))
+        parts.append(
+            _section(
+                "report_agreement",
+                say("report_agreement_more"),
+                f'<div class="cards">{answers.agreement(picture)}</div>',
+            )
+        )
     return parts
 
 

@@ -1,10 +1,8 @@
 """Numbers and answers of a report in words. Everything that comes from models or files is escaped where it is used."""
 
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from playground.comparison.disagreement import SURE
 from playground.figures.theme import percent
 from playground.texts import say
 
@@ -32,9 +30,9 @@ def metric(found: Values | None) -> str:
     return "" if found is None else f"{found['value']:g} {found['unit']} {found['name']}"
 
 
-def sure(boxes: Sequence[Values]) -> list[Values]:
-    """Return the boxes that count as found."""
-    return [box for box in boxes if box["score"] >= SURE]
+def sure(answer: Values) -> list[Values]:
+    """Return the boxes of an answer that count as found."""
+    return [box for box in answer["boxes"] if box["score"] >= answer["shown_from"]]
 
 
 def best(row: Values) -> str:
@@ -48,9 +46,9 @@ def best(row: Values) -> str:
         first = answer["classes"][0]
         unsure = f" ({say('report_unsure')})" if answer["unsure"] else ""
         return f"{first['label']} {percent(first['score'])}{unsure}"
-    found = sure(answer["boxes"])
+    found = sure(answer)
     if not found:
-        return say("report_no_objects", least=percent(SURE))
+        return say("report_no_objects", least=percent(answer["shown_from"]))
     labels = list(dict.fromkeys(box["label"] for box in found))
     more = ", …" if len(labels) > NAMED else ""
     return say(

@@ -46,7 +46,8 @@ TEXTS = {
     "report_agreement": "Where they agree",
     "report_agreement_more": (
         "1 is the same answer, 0 nothing in common. Classes: 1 - Jensen-Shannon divergence over the classes that both "
-        "know; boxes: F1 of those with one label that overlap by half or more, of boxes that score {least} or more."
+        "know; boxes: F1 of those with one label that overlap by half or more, counted from each model’s own least "
+        "score."
     ),
     "report_pair": "Models",
     "report_value": "Agreement",

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from playground.comparison import disagreement
-from playground.comparison.disagreement import Difference, Pairing, map_correlation
+from playground.comparison.disagreement import (
+    Difference,
+    Pairing,
+    Region,
+    map_correlation,
+    read_on,
+    shared_region,
+)
 from playground.comparison.places import PlaceMap
 from playground.explanations import Map
 from playground.figures import Figure
@@ -108,19 +115,17 @@ def ranks(made: Sequence[PlaceMap]) -> Figure | None:
     return agreement([found.title for found in there], values, say("part_ranks_short"), alt)
 
 
-def rank_difference(one: Map, two: Map) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
+def rank_difference(one: Map, two: Map) -> tuple[np.ndarray, Region] | None:
     """Return the first map's ranks less the second's, [rows, cols] in -1..1, and where they lie on the picture.
 
     Both are read on one grid over the part of the picture that both cover, the nearest cell each; None without one.
     """
-    x0, y0, x1, y1 = (
-        pick(a, b) for pick, a, b in zip((max, max, min, min), one.region_xyxy, two.region_xyxy, strict=True)
-    )
-    if x1 <= x0 or y1 <= y0:
+    try:
+        region_xyxy = shared_region(one, two)
+    except ValueError:
         return None
-    xs = x0 + (np.arange(CELLS) + 0.5) * (x1 - x0) / CELLS
-    ys = y0 + (np.arange(CELLS) + 0.5) * (y1 - y0) / CELLS
-    return _ranked(_read(one, xs, ys)) - _ranked(_read(two, xs, ys)), (x0, y0, x1, y1)
+    first, second = (_ranked(read_on(made, region_xyxy, (CELLS, CELLS))) for made in (one, two))
+    return first - second, region_xyxy
 
 
 def _ranked(values: np.ndarray) -> np.ndarray:
@@ -128,14 +133,6 @@ def _ranked(values: np.ndarray) -> np.ndarray:
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts + 1) / 2
     return (middle / max(values.size - 1, 1))[place].reshape(values.shape)
-
-
-def _read(made: Map, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    x0, y0, x1, y1 = made.region_xyxy
-    rows, cols = made.values.shape
-    down = np.clip(((ys - y0) / (y1 - y0) * rows).astype(int), 0, rows - 1)
-    along = np.clip(((xs - x0) / (x1 - x0) * cols).astype(int), 0, cols - 1)
-    return made.values[np.ix_(down, along)]
 
 
 def _correlation(one: Map | None, two: Map | None) -> float:

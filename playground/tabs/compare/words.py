@@ -11,7 +11,6 @@ from playground.tabs.controls import megabytes
 from playground.texts import say
 
 SHORT = 3  # classes on a card
-THRESHOLD = 0.5
 
 
 def colour_of(place: int) -> str:
@@ -83,8 +82,8 @@ def answer(row: Row) -> tuple[str, str]:
     """Return what a model answers in two lines: the answer, and how sure it is or what it found."""
     if row.prediction is None:
         return say("compare_no_answer"), row.failed
-    big, more = words.said(row.prediction, THRESHOLD)
-    if row.prediction.boxes and not row.prediction.segments and not row.prediction.above(THRESHOLD).boxes:
+    big, more = words.said(row.prediction, row.prediction.shown_from)
+    if row.prediction.boxes and not row.prediction.segments and not row.prediction.above().boxes:
         best = row.prediction.boxes[0]  # there is no field for the least score here
         more = say("compare_strongest", label=best.label, share=percent(best.score))
     return big, more
