@@ -1,6 +1,7 @@
 """The training loop: its time, resume and growth, faults while saving, attention written out."""
 
 import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_saving_over_a_full_place_leaves_the_last_state(tmp_path: Path, monkeypa
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(loop.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     run.one_step()
     with pytest.raises(TrainingError, match="disk full"):
         run.save(tmp_path / "state.safetensors")

@@ -7,7 +7,6 @@ classes.
 
 import csv
 import io
-import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from PIL import Image
 
 from playground import image
 from playground.datasets.nouns import DataError, LabelledPictures
+from playground.whole import replacing
 
 SIDE = 64  # every photo is SIDE x SIDE
 Split = Literal["train", "val"]
@@ -141,17 +141,11 @@ def split_held_out(photos: Photos, share: float, seed: int) -> tuple[np.ndarray,
 
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write under another name first, so that a killed run or a full disk leaves no half file behind."""
-    part = path.with_suffix(".part")
+    """Write a file of the cache. Raises DataError where the disk refuses."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
+        with replacing(path) as part, part.open("wb") as stream:
             write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise DataError(
             "The decoded photos could not be kept; is the disk full or the cache folder read-only?"
         ) from error

@@ -3,23 +3,19 @@
 import os
 from pathlib import Path
 
+from playground.whole import replacing
+
 
 class WriteError(ValueError):
     """A result could not be written; the text is one sentence."""
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write under another name, flush, rename: a killed run leaves the old file or the new one."""
-    part = path.with_name(path.name + ".part")
+    """Write a text file. Raises WriteError; the file that was there is then intact."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise WriteError(f"{path.name[:80]} could not be written; is the disk full or read-only?") from error
 
 

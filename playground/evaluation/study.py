@@ -2,12 +2,13 @@
 
 import json
 import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from playground.whole import replacing
 
 STUDIES = Path(__file__).parents[2] / "checkpoints" / "studies"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -142,16 +143,10 @@ def read(name: str, folder: Path = STUDIES) -> Study:
 def write(study: Study, folder: Path = STUDIES) -> Path:
     """Write a study's file whole or not at all; where it lies. Raises StudyError when the disk is full or read-only."""
     path = folder / f"{study.study}.json"
-    part = path.with_name(path.name + ".part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(study.to_json())
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
+        with replacing(path) as part:
+            part.write_text(study.to_json(), encoding="utf-8")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise StudyError("The study could not be written; is the disk full or read-only?") from error
     return path
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from playground.training import parallel
 from playground.training.attention import fast_attention
 from playground.training.causes import cause
+from playground.whole import replacing
 
 
 class TrainingError(RuntimeError):
@@ -304,16 +304,11 @@ def saved_minutes(path: Path) -> float:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file whole or not at all. Raises TrainingError when the disk is full or read-only."""
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, part, metadata)
-        part.chmod(0o644)
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(part, path)
+        with replacing(path) as part:
+            save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, part, metadata)
+            part.chmod(0o644)
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
         raise TrainingError(
             "The state could not be saved; is the disk full or read-only? The last one is intact."
         ) from error

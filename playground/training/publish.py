@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from playground.training.failures import FILE, Failures, chart, failures, sectio
 from playground.training.loop import TrainingError, write_tensors
 from playground.training.recipe import ClassifierRecipe, DetectorRecipe, Recipe, ShapesRecipe
 from playground.training.recipes import build
+from playground.whole import replacing
 
 LIMIT = 10_000_000  # bytes of one weights file
 PRECISION = 0.6  # at which the "not sure" threshold is chosen
@@ -233,16 +233,10 @@ def chosen(card: Card) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise TrainingError(f"{path.name} could not be written; is the disk full or read-only?") from error
 
 

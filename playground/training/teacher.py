@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from playground.training.classify import normalised, to_float
+from playground.training.loop import TrainingError
+from playground.whole import replacing
 
 
 @torch.inference_mode()
@@ -30,8 +32,11 @@ def kept_answers(
     file = cache / f"answers-{digest}-{size}.npy"
     if not file.exists():
         found = answers(model, images, size, device)
-        part = file.with_suffix(".part")
-        with part.open("wb") as stream:
-            np.save(stream, found)
-        part.replace(file)
+        try:
+            with replacing(file) as part, part.open("wb") as stream:
+                np.save(stream, found)
+        except OSError as error:
+            raise TrainingError(
+                "The teacher's answers could not be kept; is the disk full or the cache folder read-only?"
+            ) from error
     return np.load(file)
