@@ -258,15 +258,16 @@ def test_pareto_names_are_plain_text() -> None:
 def test_studies_are_drawn_with_their_spread_and_nothing_without_one(
     page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studies_file, "names", lambda: ())
+    monkeypatch.setattr(studies_file, "SHELF", replace(studies_file.SHELF, folder=tmp_path))
     assert all(not update["visible"] for update in page.studies.show(None).values())
     points = (Measurement(5, 10.0, 9.0, 12.0, 100), Measurement(10, 20.0, None, None, 100))
     one = Study(
         "data-hunger", NASTY, "Why?", "python -m playground study data-hunger", "1 thread", (0, 1), "2026-01-01", "",
         Axis("share", "%"), Axis("top-1", "%"), (Series("ViT", points), Series("empty", ())),
     )  # fmt: skip
-    monkeypatch.setattr(studies_file, "names", lambda: ("data-hunger", "disturbances", "faithfulness-x"))
-    monkeypatch.setattr(studies_file, "read", lambda name: one)
+    studies_file.write(one, tmp_path)
+    for elsewhere in ("disturbances", "faithfulness-x", "slots-x"):
+        (tmp_path / f"{elsewhere}.json").write_text(one.to_json(), encoding="utf-8")
     shown = page.studies.show("nothing of that name")
     figure = shown[page.studies.view]["value"]
     assert [trace.name for trace in figure.data] == ["ViT"]

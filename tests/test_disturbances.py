@@ -11,10 +11,10 @@ from small_models import small_card
 from playground.__main__ import main
 from playground.datasets import everyday
 from playground.disturb import disturb
-from playground.evaluation import disturbances, study
+from playground.evaluation import disturbances
 from playground.evaluation.answers import class_logits
 from playground.evaluation.disturbances import Plan, finding, name_of, wilson
-from playground.evaluation.study import Point, Series, Study
+from playground.evaluation.study import SHELF, Point, Series, Study
 from playground.models import catalogue
 
 PLAN = Plan(("blur", "shuffle"), 12, seed=3, strengths=(0.5, 1.0))
@@ -78,7 +78,7 @@ def test_the_command_writes_a_study(
     asked = ["disturbances", "--model", "classification", "--data", str(tmp_path / "data"), "--photos", "6"]
     out = tmp_path / "studies" / "disturbances.json"
     assert main([*asked, "--kinds", "grey", "noise", "--out", str(out), "--json"]) == 0
-    made = study.read("disturbances", out.parent)
+    made = SHELF.read("disturbances", out.parent)
     assert made == Study.from_json(capsys.readouterr().out)
     assert [len(one.points) for one in made.series] == [5, 5]
     assert made.finding
@@ -87,11 +87,11 @@ def test_the_command_writes_a_study(
     unfinished["series"][0]["points"][1].update(y=77.0, low=None, high=None)
     out.write_text(json.dumps(unfinished))
     assert main([*asked, "--kinds", "grey", "noise", "blur", "--out", str(out)]) == 0
-    again = study.read("disturbances", out.parent)
+    again = SHELF.read("disturbances", out.parent)
     assert again.series[0].points[1].y == 77.0  # kept, not measured again
     assert len(again.series) == 3
     assert main([*asked, "--kinds", "grey", "--seed", "1", "--out", str(out)]) == 0
-    assert study.read("disturbances", out.parent).series[0].points[1].y != 77.0  # other settings
+    assert SHELF.read("disturbances", out.parent).series[0].points[1].y != 77.0  # other settings
     capsys.readouterr()
     for wrong, sentence in (
         (["--model", "detection"], "measured for classifiers"),

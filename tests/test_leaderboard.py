@@ -15,9 +15,9 @@ from small_models import small_card
 from playground.__main__ import main
 from playground.datasets import everyday
 from playground.datasets.nouns import DataError
-from playground.evaluation import contest, leaderboard
+from playground.evaluation import contest
 from playground.evaluation.faithfulness import KINDS, curve_areas, interval, measure
-from playground.evaluation.leaderboard import Leaderboard, LeaderboardError, Measure, Row, Value
+from playground.evaluation.leaderboard import SHELF, Leaderboard, LeaderboardError, Measure, Row, Value
 from playground.explanations import Target, explain
 from playground.explanations import faithfulness as of_one_picture
 from playground.models import catalogue
@@ -140,7 +140,7 @@ def test_the_command_writes_a_leaderboard(
     methods = ["--methods", "rollout", "lens", "gradcam"]
     assert main([*asked, *methods, "--half", "--json", "--out", str(out)]) == 0
     printed = capsys.readouterr()
-    board = leaderboard.read("small-classification", out.parent)
+    board = SHELF.read("small-classification", out.parent)
     assert board == Leaderboard.from_json(printed.out)
     assert [row.name for row in board.rows if row.kind == "baseline"] == ["centre", "random"]
     assert {row.name for row in board.rows} >= {"rollout", "gradcam"}
@@ -204,12 +204,12 @@ def test_a_leaderboard_that_cannot_be_true_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(LeaderboardError, match=sentence):
             Leaderboard.from_json(text)
-    assert leaderboard.models(tmp_path) == ()
+    assert SHELF.names(tmp_path) == ()
     with pytest.raises(LeaderboardError, match="none yet"):
-        leaderboard.read("../m", tmp_path)
+        SHELF.read("../m", tmp_path)
     (tmp_path / "faithfulness-m.json").write_bytes(b"\xff")
     with pytest.raises(LeaderboardError, match="not the JSON"):
-        leaderboard.read("m", tmp_path)
+        SHELF.read("m", tmp_path)
 
 
 def test_reading_a_leaderboard_needs_no_torch() -> None:
@@ -217,9 +217,9 @@ def test_reading_a_leaderboard_needs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
 
 
-@pytest.mark.parametrize("model", leaderboard.models())
+@pytest.mark.parametrize("model", SHELF.names())
 def test_bundled_leaderboards_are_of_bundled_models(model: str) -> None:
-    found = leaderboard.read(model)
+    found = SHELF.read(model)
     assert found.model == model
     assert model in {card.name for card in catalogue.bundled()}
     assert {"random", "centre"} <= {row.name for row in found.rows}

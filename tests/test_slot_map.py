@@ -33,8 +33,7 @@ def made(answers: tuple[tuple[tuple[int, ...], ...], ...] = ANSWERS) -> SlotMap:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The studies lie here."""
-    monkeypatch.setattr(slot_map.models, "__defaults__", (tmp_path,))
-    monkeypatch.setattr(slot_map.read, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(slot_map, "SHELF", replace(slot_map.SHELF, folder=tmp_path))
     return tmp_path
 
 
@@ -65,15 +64,15 @@ def test_a_file_that_is_none_is_refused(text: str) -> None:
 
 def test_a_name_is_compared_and_never_joined_to_a_path(folder: Path) -> None:
     (folder / "slots-detr.json").write_text(made().to_json())
-    assert slot_map.models() == ("detr",)
-    assert slot_map.read("detr") == made()
+    assert slot_map.SHELF.names() == ("detr",)
+    assert slot_map.SHELF.read("detr") == made()
     with pytest.raises(SlotMapError, match="there are: detr"):
-        slot_map.read("../slots-detr")
+        slot_map.SHELF.read("../slots-detr")
 
 
 def test_every_bundled_slot_map_can_be_read() -> None:
-    for name in slot_map.models():
-        assert slot_map.read(name).pictures >= 100
+    for name in slot_map.SHELF.names():
+        assert slot_map.SHELF.read(name).pictures >= 100
 
 
 def test_the_command_keeps_what_every_query_answers(

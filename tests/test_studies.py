@@ -9,7 +9,7 @@ import torch
 from drawn import drawn_photos
 
 from playground.__main__ import main
-from playground.evaluation.study import Axis, Point, Series, Study, StudyError, names, read, write
+from playground.evaluation.study import SHELF, Axis, Point, Series, Study, StudyError, write
 from playground.training.studies import PLANS, coatnet_layouts, data_hunger, depth, find, resolution, token_labeling
 from playground.training.studies.bench import Bench, chosen
 from playground.training.studies.plan import Job, Plan, measure
@@ -34,10 +34,10 @@ def study(**changes: Any) -> Study:
 
 
 def test_a_study_is_read_as_it_was_written(tmp_path: Path) -> None:
-    assert names(tmp_path) == ()
+    assert SHELF.names(tmp_path) == ()
     path = write(study(), tmp_path)
-    assert names(tmp_path) == ("data-hunger",)
-    assert read("data-hunger", tmp_path) == study()
+    assert SHELF.names(tmp_path) == ("data-hunger",)
+    assert SHELF.read("data-hunger", tmp_path) == study()
     assert set(json.loads(path.read_text())["axes"]) == {"x", "y"}
     assert list(tmp_path.iterdir()) == [path]
 
@@ -46,7 +46,7 @@ def test_a_study_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_an_unknown_study_is_refused_with_those_there_are(tmp_path: Path, name: str) -> None:
     write(study(), tmp_path)
     with pytest.raises(StudyError, match="there are: data-hunger"):
-        read(name, tmp_path)
+        SHELF.read(name, tmp_path)
 
 
 def damage(values: dict[str, Any], how: str) -> str:
@@ -93,7 +93,7 @@ def test_a_failed_writing_leaves_the_old_study(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(StudyError, match="disk full"):
         write(study(finding="More helps."), tmp_path)
     monkeypatch.undo()
-    assert read("data-hunger", tmp_path).finding == ""
+    assert SHELF.read("data-hunger", tmp_path).finding == ""
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -137,7 +137,7 @@ def test_a_study_goes_on_where_it_was_stopped_and_spreads_over_seeds(tmp_path: P
     measured: list[tuple[str, int]] = []
     plan = counted(measured)
     first = measure(plan, small_bench(), (0,), 1e-9, tmp_path, "command", str)
-    assert measured == [("c", 0)] and first.finding == "" and read("quick", tmp_path) == first
+    assert measured == [("c", 0)] and first.finding == "" and SHELF.read("quick", tmp_path) == first
     assert first.series == (Series("line", (Point(3, 30, None, None, 5),)),)  # one seed has no spread
     second = measure(plan, small_bench(), (0, 2), None, tmp_path, "command", str)
     assert measured == [("c", 0), ("a", 0), ("b", 0), ("c", 2), ("a", 2), ("b", 2)]

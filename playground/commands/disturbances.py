@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     photos = checks.whole(options.photos, "--photos", 2, 1_000_000)
     plan = disturbances.Plan(kinds, photos, checks.whole(options.seed, "--seed", 0, 2**30), half=options.half)
     data = opening.labelled(options.data)
-    out = options.out or study.STUDIES / f"{NAME}.json"
+    out = options.out or study.SHELF.path(NAME)
     facts = facts_of(cards, plan, data.source)
 
     def keep(series: list[Series]) -> None:

@@ -50,8 +50,7 @@ def run(options: argparse.Namespace) -> int:
         options.half,
     )
     data = opening.labelled(options.data)
-    plain_name = card.name.replace("/", "-")
-    out = options.out or leaderboard.STUDIES / f"{leaderboard.PREFIX}{plain_name}.json"
+    out = options.out or leaderboard.SHELF.path(card.name)
     unfinished = out.with_name(out.name + ".photos")
     measured = contest.run(
         data, card, matched(card, data.classes, data.keys), plan, unfinished, Bar(plan.photos, "photos").to

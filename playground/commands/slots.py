@@ -55,8 +55,7 @@ def run(options: argparse.Namespace) -> int:
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         answers=tuple(zip(*answers, strict=True)),
     )
-    plain_name = card.name.replace("/", "-")
-    write_whole(options.out or slot_map.STUDIES / f"{slot_map.PREFIX}{plain_name}.json", made.to_json())
+    write_whole(options.out or slot_map.SHELF.path(card.name), made.to_json())
     print(made.to_json() if options.json else table(made), end="")
     return 0
 

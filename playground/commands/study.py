@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.checks import whole
-from playground.evaluation import study as studies_kept
+from playground.evaluation.shelf import STUDIES
 from playground.training import studies
 from playground.training.loop import TrainingError
 from playground.training.session import say
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     study.add_argument("--seeds", default="0", help="seeds with commas between (default 0)")
     study.add_argument("--threads", type=int, help="processor threads to use")
     study.add_argument("--cache", type=Path, default=Path("training-cache"), help="where decoded photos are kept")
-    study.add_argument("--out", type=Path, default=studies_kept.STUDIES, help="where the study is written")
+    study.add_argument("--out", type=Path, default=STUDIES, help="where the study is written")
     study.set_defaults(run=run)
 
 

@@ -2,17 +2,11 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-STUDIES = Path(__file__).parents[2] / "checkpoints" / "studies"
-PREFIX = "faithfulness-"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
-MAX_JSON = 1_000_000  # characters
-UNREADABLE = "The file is not the JSON of a leaderboard; measure it again with `python -m playground faithfulness`."
+from playground.evaluation.shelf import Shelf
 
 Better = Literal["high", "low"]
 Kind = Literal["method", "baseline"]
@@ -99,35 +93,16 @@ class Leaderboard:
     @staticmethod
     def from_json(text: str) -> "Leaderboard":
         """Read the text of a file. Raises LeaderboardError when a part is missing, unknown or of the wrong kind."""
-        if len(text) > MAX_JSON:
-            raise LeaderboardError("The leaderboard's file is far larger than a leaderboard.")
-        try:
-            values = json.loads(text)
-            measures = tuple(Measure(**measure) for measure in values.pop("measures"))
-            rows = tuple(_row(row) for row in values.pop("rows"))
-            return Leaderboard(**values, measures=measures, rows=rows)
-        except LeaderboardError:
-            raise
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise LeaderboardError(UNREADABLE) from error
+        return SHELF.parse(text)
 
 
-def models(folder: Path = STUDIES) -> tuple[str, ...]:
-    """The models that have a leaderboard, by name."""
-    found = (path.stem.removeprefix(PREFIX) for path in folder.glob(f"{PREFIX}*.json"))
-    return tuple(sorted(name for name in found if NAME.fullmatch(name)))
+def _made(values: Any) -> Leaderboard:
+    measures = tuple(Measure(**measure) for measure in values.pop("measures"))
+    rows = tuple(_row(row) for row in values.pop("rows"))
+    return Leaderboard(**values, measures=measures, rows=rows)
 
 
-def read(model: str, folder: Path = STUDIES) -> Leaderboard:
-    """The leaderboard of this model; the text is compared with the names there are, never joined to a path."""
-    known = models(folder)
-    if model not in known:
-        there = ", ".join(known) or "none yet"
-        raise LeaderboardError(f"There is no leaderboard of {str(model)[:64]!r}; there are: {there}.")
-    try:
-        return Leaderboard.from_json((folder / f"{PREFIX}{model}.json").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise LeaderboardError(UNREADABLE) from error
+SHELF = Shelf("leaderboard", _made, LeaderboardError, "faithfulness", "faithfulness-")
 
 
 def _row(given: dict[str, Any]) -> Row:

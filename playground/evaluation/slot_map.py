@@ -1,18 +1,14 @@
 """A slot map: what every object query of a detector answers over many pictures, kept as JSON; no torch."""
 
 import json
-import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-STUDIES = Path(__file__).parents[2] / "checkpoints" / "studies"
-PREFIX = "slots-"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
-MAX_JSON = 10_000_000  # characters
+from playground.evaluation.shelf import Shelf
+
 UNIT = 1000  # boxes and scores are kept in thousandths
-UNREADABLE = "The file is not the JSON of a slot map; measure it again with `python -m playground slots`."
 
 
 class SlotMapError(ValueError):
@@ -61,36 +57,17 @@ class SlotMap:
     @staticmethod
     def from_json(text: str) -> "SlotMap":
         """Read the text of a file. Raises SlotMapError when a part is missing, unknown or of the wrong kind."""
-        if len(text) > MAX_JSON:
-            raise SlotMapError("The slot map's file is far larger than a slot map.")
-        try:
-            values = json.loads(text)
-            answers = tuple(tuple(tuple(answer) for answer in query) for query in values.pop("answers"))
-            return SlotMap(**values, answers=answers)
-        except SlotMapError:
-            raise
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise SlotMapError(UNREADABLE) from error
+        return SHELF.parse(text)
+
+
+def _made(values: Any) -> SlotMap:
+    answers = tuple(tuple(tuple(answer) for answer in query) for query in values.pop("answers"))
+    return SlotMap(**values, answers=answers)
+
+
+SHELF = Shelf("slot map", _made, SlotMapError, "slots", "slots-", most=10_000_000)
 
 
 def thousandths(values: np.ndarray) -> tuple[int, ...]:
     """Return numbers of 0..1 as they are kept."""
     return tuple(int(n) for n in np.rint(np.clip(values, 0, 1) * UNIT))
-
-
-def models(folder: Path = STUDIES) -> tuple[str, ...]:
-    """The models that have a slot map, by name."""
-    found = (path.stem.removeprefix(PREFIX) for path in folder.glob(f"{PREFIX}*.json"))
-    return tuple(sorted(name for name in found if NAME.fullmatch(name)))
-
-
-def read(model: str, folder: Path = STUDIES) -> SlotMap:
-    """The slot map of this model; the text is compared with the names there are, never joined to a path."""
-    known = models(folder)
-    if model not in known:
-        there = ", ".join(known) or "none yet"
-        raise SlotMapError(f"There is no slot map of {str(model)[:64]!r}; there are: {there}.")
-    try:
-        return SlotMap.from_json((folder / f"{PREFIX}{model}.json").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SlotMapError(UNREADABLE) from error

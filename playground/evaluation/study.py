@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from playground.evaluation.shelf import Shelf
 from playground.whole import replacing
 
-STUDIES = Path(__file__).parents[2] / "checkpoints" / "studies"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-MAX_JSON = 1_000_000  # characters
-UNREADABLE = "The study's file is not the JSON of a study; measure it again with `python -m playground study`."
 
 
 class StudyError(ValueError):
@@ -98,22 +96,7 @@ class Study:
     @staticmethod
     def from_json(text: str) -> "Study":
         """Read the text of a study's file. Raises StudyError when a part is missing, unknown or of the wrong kind."""
-        if len(text) > MAX_JSON:
-            raise StudyError("The study's file is far larger than a study.")
-        try:
-            values = json.loads(text)
-            axes = {name: Axis(**axis) for name, axis in values.pop("axes").items()}
-            if axes.keys() != {"x", "y"}:
-                raise StudyError("A study has the axes x and y and no others.")
-            series = tuple(
-                Series(one["name"], tuple(Point(**point) for point in one["points"])) for one in values.pop("series")
-            )
-            seeds = tuple(values.pop("seeds"))
-            return Study(**values, x=axes["x"], y=axes["y"], series=series, seeds=seeds)
-        except StudyError:
-            raise
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise StudyError(UNREADABLE) from error
+        return SHELF.parse(text)
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
@@ -124,23 +107,21 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     return min(middle - half, share), max(middle + half, share)
 
 
-def names(folder: Path = STUDIES) -> tuple[str, ...]:
-    """The studies that are there, by name."""
-    return tuple(sorted(path.stem for path in folder.glob("*.json") if NAME.fullmatch(path.stem)))
+def _made(values: Any) -> Study:
+    axes = {name: Axis(**axis) for name, axis in values.pop("axes").items()}
+    if axes.keys() != {"x", "y"}:
+        raise StudyError("A study has the axes x and y and no others.")
+    series = tuple(
+        Series(one["name"], tuple(Point(**point) for point in one["points"])) for one in values.pop("series")
+    )
+    seeds = tuple(values.pop("seeds"))
+    return Study(**values, x=axes["x"], y=axes["y"], series=series, seeds=seeds)
 
 
-def read(name: str, folder: Path = STUDIES) -> Study:
-    """The study of this name; the text is compared with the names there are, never joined to a path as it comes."""
-    known = names(folder)
-    if name not in known:
-        raise StudyError(f"There is no study called {str(name)[:64]!r}; there are: {', '.join(known) or 'none yet'}.")
-    try:
-        return Study.from_json((folder / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(UNREADABLE) from error
+SHELF = Shelf("study", _made, StudyError, "study")
 
 
-def write(study: Study, folder: Path = STUDIES) -> Path:
+def write(study: Study, folder: Path = SHELF.folder) -> Path:
     """Write a study's file whole or not at all; where it lies. Raises StudyError when the disk is full or read-only."""
     path = folder / f"{study.study}.json"
     try:

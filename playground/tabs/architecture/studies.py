@@ -56,10 +56,10 @@ def lay_out() -> Part:
 def there() -> list[Study]:
     """Return the studies that can be read and have a point."""
     found = []
-    for name in studies.names():
+    for name in studies.SHELF.names():
         if not name.startswith(ELSEWHERE):
             try:
-                one = studies.read(name)
+                one = studies.SHELF.read(name)
             except StudyError:
                 continue
             if any(series.points for series in one.series):

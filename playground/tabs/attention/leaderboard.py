@@ -2,18 +2,18 @@
 
 from html import escape
 
-from playground.evaluation import leaderboard
-from playground.evaluation.leaderboard import Leaderboard, LeaderboardError, Row
+from playground.evaluation.leaderboard import SHELF, Leaderboard, LeaderboardError, Row
+from playground.evaluation.shelf import key
 from playground.models.card import Card
 from playground.texts import say
 
 
 def ranked(card: Card) -> str:
     """Return the leaderboard of the card's model as HTML, or how to make it where there is none."""
-    if card.name.replace("/", "-") not in leaderboard.models():
+    if key(card.name) not in SHELF.names():
         return _line(say("ranked_none"), say("ranked_command", model=card.name))
     try:
-        return laid_out(leaderboard.read(card.name.replace("/", "-")), card)
+        return laid_out(SHELF.read(card.name), card)
     except LeaderboardError as error:
         return _line(str(error))
 

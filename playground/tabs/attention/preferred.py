@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from playground.evaluation import slot_map as kept
+from playground.evaluation.shelf import key
 from playground.evaluation.slot_map import SlotMap, SlotMapError
 from playground.explanations.slots import shape_of
 from playground.figures import slot_map
@@ -44,11 +45,10 @@ def query_of(held: Held, index: Any) -> int | None:
 
 def _of(held: Held) -> SlotMap | str:
     """Return what was measured of the model, or why there is nothing to show."""
-    name = held.card.name.replace("/", "-")
-    if name not in kept.models():
+    if key(held.card.name) not in kept.SHELF.names():
         return say("preferred_none")
     try:
-        found = kept.read(name)
+        found = kept.SHELF.read(held.card.name)
     except SlotMapError as error:
         return str(error)
     return found if len(found.answers) == len(held.objects) else say("preferred_other")

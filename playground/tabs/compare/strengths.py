@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from playground.disturb import kind_of
-from playground.evaluation import study
+from playground.evaluation.study import SHELF, StudyError
 from playground.figures import Figure
 from playground.figures.strengths import Curve, strengths
 from playground.tabs.compare import picker, words
@@ -14,16 +14,16 @@ from playground.texts import say
 STUDY = "disturbances"
 
 
-def measured(touch: Touch, models: Sequence[str] = (), folder: Path = study.STUDIES) -> Figure | None:
+def measured(touch: Touch, models: Sequence[str] = (), folder: Path = SHELF.folder) -> Figure | None:
     """Draw the curves of the touch's kind, one a model, from series named "KIND: MODEL"; None without measurements.
 
     Those of `models` have the colours of their cards and come first.
     """
-    if touch.kind == NOTHING or STUDY not in study.names(folder):
+    if touch.kind == NOTHING or STUDY not in SHELF.names(folder):
         return None
     try:
-        found = study.read(STUDY, folder)
-    except study.StudyError:
+        found = SHELF.read(STUDY, folder)
+    except StudyError:
         return None
     start = f"{touch.kind}: "
     names = [series.name.removeprefix(start) for series in found.series if series.name.startswith(start)]

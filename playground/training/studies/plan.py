@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from playground.evaluation.study import Axis, Point, Series, Study, names, read, write
+from playground.evaluation.study import SHELF, Axis, Point, Series, Study, write
 from playground.training.session import processor
 from playground.training.studies.bench import Bench
 
@@ -105,9 +105,9 @@ def settings(plan: Plan, bench: Bench) -> dict[str, Any]:
 
 def kept(plan: Plan, facts: dict[str, Any], folder: Path) -> Record:
     """What an earlier run with the same settings has measured; nothing when there is none."""
-    if plan.name not in names(folder):
+    if plan.name not in SHELF.names(folder):
         return Record()
-    earlier = dict(read(plan.name, folder).facts)
+    earlier = dict(SHELF.read(plan.name, folder).facts)
     measured = earlier.pop("measured", {})
     return Record({key: dict(seeds) for key, seeds in measured.items()} if earlier == facts else {})
 
