@@ -104,7 +104,10 @@ def _predict(options: argparse.Namespace) -> int:
         print(f"{segment.score:7.1%}  {segment.label}  {segment.area:.1%} of the picture")
     if not (answer.classes or answer.boxes or answer.segments):
         print("Nothing found; a lower --threshold shows weaker answers.")
-    for note in answer.notes:
+    notes = list(answer.notes)
+    if answer.classes and options.threshold is not None:
+        notes.append("--threshold is for boxes, and this model gives classes")
+    for note in notes:
         print(f"note: {note}")
     print(f"{answer.seconds * 1000:.0f} ms on {answer.device}")
     return 0

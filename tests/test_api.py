@@ -116,6 +116,12 @@ def test_a_value_that_is_refused_is_named(value: object, said: str) -> None:
         checks.whole(value, "top_k", 1, 5)
 
 
+def test_a_threshold_for_classes_is_noted() -> None:
+    said = shell("predict", str(PHOTOS / "lion.jpg"), "--model", BUNDLED[1], "--threshold", "0.5").stdout
+    assert "--threshold is for boxes" in said
+    assert "--threshold" not in shell("predict", str(PHOTOS / "lion.jpg"), "--model", BUNDLED[1]).stdout
+
+
 def test_the_shell_lists_every_model() -> None:
     done = shell("models", "--json")
     assert [card["name"] for card in json.loads(done.stdout)] == [card.name for card in pg.cards()]

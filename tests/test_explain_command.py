@@ -116,3 +116,11 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 def test_a_file_that_cannot_be_written_is_said(photo: Path, capsys: pytest.CaptureFixture[str], out: str) -> None:
     assert main(asked(photo, out, "--model", "vit")) == 2
     assert "--out file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("method", "said"), [("rollout", True), ("relevance", False)])
+def test_a_class_that_a_method_does_not_know_is_noted(
+    photo: Path, capsys: pytest.CaptureFixture[str], method: str, said: bool
+) -> None:
+    assert main(asked(photo, "map.npz", "--model", "vit", "--method", method, "--target", "class:d")) == 0
+    assert ("the same for every class" in capsys.readouterr().out) == said

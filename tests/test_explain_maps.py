@@ -437,3 +437,8 @@ def test_a_map_of_one_part_of_the_logits_says_so(part: str) -> None:
 def test_a_patch_outside_every_grid_is_refused_by_methods_that_start_from_none(patch: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=r"(row|column) of the patch must be a whole number from 0 to \d+, not "):
         explain("gradcam", traced("vit", graph=True), Target(patch=patch))
+
+
+def test_an_axis_is_for_axial_models_alone() -> None:
+    with pytest.raises(ValueError, match="no column and row step"):
+        explain("attention", traced("vit"), None, {"axis": "row"})

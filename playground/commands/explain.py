@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise ValueError("The --out file cannot be written there; choose another place.") from error
     print(f"{export.title(made, card)}: {out.name}, {len(written) / 1000:.0f} kB")
+    if target.class_index is not None and not method.by_class:
+        print(f"note: {method.title} is the same for every class")
     return 0
 
 

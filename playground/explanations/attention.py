@@ -35,6 +35,8 @@ def explain(trace: Trace, target: Target, settings: Settings, access: Access | N
     head = head_of(link, target)
     if settings["part"] != "both":
         link = replace(link, step=part_of(link.step, settings["part"]))
+    if settings["axis"] != "both" and not isinstance(link.step, AxialAttention):
+        raise ValueError("This model's attention has no column and row step to take apart; leave the axis at both.")
     if isinstance(link.step, AxialAttention) and head is None:  # the width step reads all heads of the height step
         link = replace(link, step=mixed(link.step, settings["heads"]))
     heads = slice(None) if head is None else [head]
