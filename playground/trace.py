@@ -20,7 +20,7 @@ from torch import Tensor
 
 from playground.image import View
 
-CACHED = 2**19  # weights computed at once in a walk: 2 MiB
+CACHED = 2**19  # weights of several heads computed together in a walk, at most: 2 MiB
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Attention:
             logits = logits + full[heads][:, rows]
         return logits.softmax(-1)
 
-    def pull(self, r: Tensor, block: int = 64) -> Tensor:
+    def pull(self, r: Tensor, block: int = 256) -> Tensor:
         """Return r @ mean over heads of A, [N_read] for r [N_written], in blocks of rows: memory O(N).
 
         Blocks are cut to what a processor's cache holds, in heads too, and rows to which r gives no weight are left

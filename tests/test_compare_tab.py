@@ -20,7 +20,7 @@ from playground.comparison.places import PlaceMap
 from playground.comparison.records import of_row
 from playground.comparison.rows import Row, unknown
 from playground.explanations import Map, Target
-from playground.figures.agreement import agreement
+from playground.figures.agreement import LONGEST_NAME, agreement
 from playground.figures.difference import Found, difference
 from playground.figures.heat import heat
 from playground.figures.strengths import Curve, strengths
@@ -333,6 +333,19 @@ def test_figures_say_in_words_what_they_draw() -> None:
     assert lines.data[0].line.color == "#123456"
     assert list(lines.data[0].error_y.array) == [1.0, 0.0]
     assert lines.layout.shapes[0].x0 == 0.5
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("ViT-B/16, patches of 16", "ViT-S/16, patches of 16"), ["ViT-B/16", "ViT-S/16"]),
+        (("ViT, small", "ViT, large"), ["ViT, small", "ViT, large"]),  # the heads alone do not tell them apart
+        (("a" * 60, "b"), ["a" * (LONGEST_NAME - 1) + "…", "b"]),
+    ],
+)
+def test_names_beside_the_matrix_are_short_and_stay_apart(names: tuple[str, ...], shown: list[str]) -> None:
+    drawn = agreement(names, np.eye(2), "Rank correlation", "alt")
+    assert [text.split("  ", 1)[1] for text in drawn.layout.yaxis.ticktext] == shown  # after their numbers
 
 
 def test_curves_of_strength_are_drawn_where_they_were_measured(tmp_path: Path) -> None:

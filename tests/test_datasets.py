@@ -12,9 +12,11 @@ from drawn import NAMES, drawn_photos, write_coco, write_everyday, write_folder
 from PIL import Image
 
 from playground.datasets import coco, folders, opening
-from playground.datasets.everyday import load, split_held_out
+from playground.datasets.everyday import FOLDING, load, read, split_held_out
 from playground.datasets.nouns import DataError
 from playground.datasets.scenes import LAYOUTS, SceneMaker
+from playground.models import catalogue
+from playground.models.labels import labels
 
 # --- Everyday and Tiny-ImageNet-200 -----------------------------------------------------------------------------------
 
@@ -49,6 +51,20 @@ def test_tiny_imagenet_layout_is_folded_into_classes(tmp_path: Path) -> None:
     assert val.images[0, 0, 0].tolist() == [7, 7, 7]
 
 
+def test_tiny_imagenet_needs_no_list_of_its_own(tmp_path: Path) -> None:
+    for wnid in (line.split("\t")[0] for line in FOLDING.read_text().splitlines()[1:]):
+        (tmp_path / "train" / wnid / "images").mkdir(parents=True)
+        Image.new("RGB", (64, 64)).save(tmp_path / "train" / wnid / "images" / "a.png")
+        (tmp_path / "train" / wnid / f"{wnid}_boxes.txt").write_text("a.png\t0\t0\t63\t63\n")
+    (tmp_path / "val" / "images").mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save(tmp_path / "val" / "images" / "v.png")
+    (tmp_path / "val" / "val_annotations.txt").write_text("v.png\tn02123394\t0\t0\t10\t10\n")  # Persian cat
+    train, val = (read(tmp_path, split) for split in ("train", "val"))
+    assert train.classes == labels(catalogue.find("everyday-vit"))
+    assert len(train) == 123 and set(train.labels.tolist()) == set(range(80))
+    assert val.classes[val.labels[0]] == "cat"
+
+
 def test_bad_data_is_one_sentence_and_leaves_no_cache(tmp_path: Path) -> None:
     def broken(change: str) -> Path:
         folder = tmp_path / change
@@ -58,7 +74,7 @@ def test_bad_data_is_one_sentence_and_leaves_no_cache(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         load(tmp_path / "none", "train", tmp_path / "cache")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"wordnet\.tsv is missing"):
+    with pytest.raises(DataError, match="neither of the two layouts"):
         load(tmp_path / "empty", "train", tmp_path / "cache")
     folder = broken("shard")
     (folder / "train-0.tar").write_bytes((folder / "train-0.tar").read_bytes()[:700])

@@ -1,8 +1,8 @@
 """Photos for training: read once, decoded once, kept as uint8 in memory.
 
 Two layouts are understood: the *Everyday* shards (`train-0.tar` ..., `val-0.tar`, `boxes.csv`, `classes.txt`) and the
-public Tiny-ImageNet-200 archive (`train/WNID/images`, `val/val_annotations.txt`) with a `wordnet.tsv` that folds its
-classes.
+public Tiny-ImageNet-200 archive (`train/WNID/images`, `val/val_annotations.txt`). Its WordNet ids are folded into plain
+classes as `everyday.tsv` beside this module says, or a `wordnet.tsv` in the data folder.
 """
 
 import csv
@@ -22,6 +22,7 @@ from playground.datasets.nouns import DataError, LabelledPictures
 from playground.whole import replacing
 
 SIDE = 64  # every photo is SIDE x SIDE
+FOLDING = Path(__file__).with_name("everyday.tsv")  # WordNet id -> class
 Split = Literal["train", "val"]
 
 
@@ -116,7 +117,8 @@ def labelled(photos: Photos, source: str) -> LabelledPictures:
 
 def is_everyday(folder: Path) -> bool:
     """Whether the folder looks like one of the two layouts."""
-    return (folder / "boxes.csv").is_file() or (folder / "wordnet.tsv").is_file()
+    marks = ("boxes.csv", "wordnet.tsv", "val/val_annotations.txt")
+    return any((folder / mark).is_file() for mark in marks)
 
 
 def _check(folder: Path) -> None:
@@ -124,10 +126,15 @@ def _check(folder: Path) -> None:
         raise DataError(
             "The data folder does not exist; give --data a folder with the Everyday shards or Tiny-ImageNet-200."
         )
+    if not is_everyday(folder):
+        raise DataError(
+            "The data folder is neither of the two layouts; it needs boxes.csv and the Everyday shards, or "
+            "val/val_annotations.txt and the rest of Tiny-ImageNet-200."
+        )
 
 
 def read_classes(folder: Path) -> tuple[str, ...]:
-    """Class names in index order, from `classes.txt` or, without it, from the folded names of `wordnet.tsv`."""
+    """Class names in index order, from `classes.txt` or, without it, those that WordNet ids are folded into."""
     if (listed := folder / "classes.txt").is_file():
         return tuple(line.strip() for line in _lines(listed))
     return tuple(sorted(set(_folding(folder).values())))
@@ -201,7 +208,7 @@ def _listed(file: Path, split: Split) -> Iterator[_Row]:
 
 
 def _read_tiny(folder: Path, split: Split, classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tiny-ImageNet-200 as published; only the word nets named in `wordnet.tsv` are kept."""
+    """Tiny-ImageNet-200 as published; only the WordNet ids that are folded into a class are kept."""
     folding = _folding(folder)
     found: list[tuple[Path, str, tuple[int, int, int, int]]] = []
     if split == "train":
@@ -225,10 +232,11 @@ def _read_tiny(folder: Path, split: Split, classes: tuple[str, ...]) -> tuple[np
 
 def _folding(folder: Path) -> dict[str, str]:
     """WordNet id -> plain class."""
-    rows = [line.split("\t") for line in _lines(folder / "wordnet.tsv")[1:]]
-    if any(len(row) < 3 for row in rows):
-        raise DataError("wordnet.tsv is damaged; each line needs a WordNet id, a name and a class, with tabs between.")
-    return {row[0]: row[2] for row in rows}
+    own = folder / "wordnet.tsv"
+    rows = [line.split("\t") for line in _lines(own if own.is_file() else FOLDING)[1:]]
+    if any(len(row) < 2 for row in rows):
+        raise DataError("wordnet.tsv is damaged; each line needs a WordNet id and, last, a class, with tabs between.")
+    return {row[0]: row[-1] for row in rows}
 
 
 def _tiny_boxes(path: Path) -> list[tuple[str, tuple[int, int, int, int]]]:
@@ -248,7 +256,7 @@ def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(
             f"{path.name} is missing from the data folder; "
-            "it must be the Everyday shards or Tiny-ImageNet-200 with wordnet.tsv."
+            "it must be the Everyday shards or Tiny-ImageNet-200 as published."
         )
     try:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -17,7 +17,7 @@ SHAPES = "shapes"  # in place of a folder
 SHAPES_COUNT, SHAPES_SEED = 1000, 3  # the scenes that cards are measured on
 PARTS = {"val": "validation", "train": "training"}
 LOOKED_FOR = (
-    "the Everyday shards (boxes.csv, classes.txt, val-0.tar), Tiny-ImageNet-200 with wordnet.tsv, "
+    "the Everyday shards (boxes.csv, classes.txt, val-0.tar), Tiny-ImageNet-200 (val/val_annotations.txt), "
     "or pictures in CLASS or val/CLASS folders"
 )
 

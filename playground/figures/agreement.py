@@ -18,7 +18,7 @@ def agreement(names: Sequence[str], values: np.ndarray, title: str, alt: str) ->
 
     A click gives the cell as [row, col].
     """
-    shown = [plain(_short(name)) for name in names]
+    shown = [plain(name) for name in _short(names)]
     said = [
         [f"{plain(one)} and {plain(two)}: {_number(values[row, col])}" for col, two in enumerate(names)]
         for row, one in enumerate(names)
@@ -60,8 +60,11 @@ def agreement(names: Sequence[str], values: np.ndarray, title: str, alt: str) ->
     return figure([heat], layout, alt, ABOVE + ROW * len(names))
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+def _short(names: Sequence[str]) -> list[str]:
+    """Return names that fit beside the rows: up to the first comma where that tells them apart, else cut."""
+    heads = [name.split(",")[0] for name in names]
+    told = heads if len(set(heads)) == len(heads) else names
+    return [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in told]
 
 
 def _number(value: float) -> str:
