@@ -13,10 +13,11 @@ from playground.models import catalogue
 from playground.models.card import Card
 from playground.models.detr import DETR
 from playground.training import command, recipes
+from playground.training.detection import target
 from playground.training.drawn import panoptic_quality, scenes, segmented
 from playground.training.loop import Run, Settings, Stage
 from playground.training.matching import Target
-from playground.training.panoptic import PanopticDetection, dense_loss, mask_loss, target, things_found
+from playground.training.panoptic import PanopticDetection, dense_loss, mask_loss, things_found
 from playground.training.recipe import ShapesRecipe
 from playground.training.session import where_the_page_looks
 

@@ -11,10 +11,12 @@ import torch
 from test_loop import SHORT, Line
 from torch import nn
 
-from playground.training import parallel
+from playground.training import parallel, recipes
 from playground.training.causes import cause
-from playground.training.loop import TrainingError, train
+from playground.training.drawn import maker
+from playground.training.loop import Run, Settings, Stage, TrainingError, train
 from playground.training.matching import Target
+from playground.training.panoptic import PanopticDetection
 from playground.training.parallel import TeamError, plain, team
 
 MEMBER = """
@@ -92,6 +94,21 @@ def test_alone_there_is_nothing_to_agree() -> None:
     model = nn.Linear(1, 1)
     assert parallel.trained(model, "cpu") is model and plain(model) is model
     assert parallel.mean(2.5, "cpu") == parallel.led(2.5, "cpu") == 2.5
+
+
+def test_a_compiled_network_learns_as_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, but the compiler's graph runs op by op: not every machine has what makes kernels of it."""
+    recipe = recipes.find("shapes-tiny")
+    assert isinstance(recipe, recipes.ShapesRecipe)
+
+    def losses() -> list[float]:
+        task = PanopticDetection(maker(recipe), [], lambda size: recipes.build(recipe, size, 2), 2, masks_at_once=4)
+        run = Run(task, Settings(1, (Stage(1.0, 64, 2),), recipe.lr, recipe.weight_decay, bf16=False))
+        return [run.one_step() for _ in range(2)]
+
+    plainly = losses()
+    monkeypatch.setattr(parallel, "trained", lambda model, device: torch.compile(model, backend="aot_eager"))
+    assert losses() == pytest.approx(plainly, rel=1e-4)
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,7 @@ def predict_logits(
     model: nn.Module, images: np.ndarray, indices: np.ndarray, size: int, device: str, count: int = 100
 ) -> Tensor:
     """Logits [N, classes] in float32 for these photos, whole, unaugmented."""
-    parts = [to_float(images[indices[i : i + count]], device) for i in range(0)]
+    parts: list[Tensor] = []
     for start in range(0, len(indices), count):
         pixels = normalised(to_float(images[indices[start : start + count]], device), size)
         parts.append(model(pixels).float().cpu())

@@ -1,6 +1,7 @@
 """The detection task: scenes composed on the fly, DETR's set loss on every decoder layer."""
 
 from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,24 +16,45 @@ from playground.training.loop import Stage
 from playground.training.matching import COST, Target, set_loss, to_cxcywh
 
 
-class Detection:
-    """Scenes -> boxes and classes, with `groups` independent groups of queries while training."""
+class Boxed(Protocol):
+    """A picture uint8 [S, S, 3] with boxes float32 [N, 4] in its pixels and labels int64 [N]."""
+
+    @property
+    def image(self) -> np.ndarray: ...
+
+    @property
+    def labels(self) -> np.ndarray: ...
+
+    @property
+    def boxes_xyxy(self) -> np.ndarray: ...
+
+
+Made = TypeVar("Made", bound=Boxed)
+Made_co = TypeVar("Made_co", bound=Boxed, covariant=True)
+
+
+class Maker(Protocol[Made_co]):
+    """What draws scenes; equal generators draw equal ones."""
+
+    def compose(self, rng: np.random.Generator, size: int) -> Made_co:
+        """Draw one scene of `size` pixels a side."""
+
+
+class SceneTask(Generic[Made]):
+    """What all tasks on scenes share: scenes drawn as they are needed, one network for every size, and `groups`
+    independent groups of queries while training."""
 
     def __init__(
         self,
-        maker: Composer,
-        held_out: Sequence[Scene],
+        maker: Maker[Made],
+        held_out: Sequence[Made],
         build: Callable[[int], nn.Module],
         groups: int = 1,
-        backbone_factor: float = 0.3,
         device: str = "cpu",
         channels_last: bool = False,
-        class_cost: float = COST["class"],
     ) -> None:
         self.maker, self.held_out, self._build = maker, held_out, build
-        self.class_cost = class_cost
-        self.query_groups, self.backbone_factor = groups, backbone_factor
-        self.device, self.channels_last = device, channels_last
+        self.query_groups, self.device, self.channels_last = groups, device, channels_last
 
     def build(self, size: int) -> nn.Module:
         """The network; any size will do, since DETR's positions are computed."""
@@ -46,6 +68,36 @@ class Detection:
         """Nothing differs between stages but the size."""
 
     def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
+        """Everything learns alike."""
+        return [(1.0, [name for name, _ in model.named_parameters()])]
+
+    def drawn(self, size: int, count: int, generator: torch.Generator) -> tuple[list[Made], Tensor]:
+        """Fresh scenes, and their pixels [count, 3, size, size] with colours varied."""
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        scenes = [self.maker.compose(rng, size) for _ in range(count)]
+        images = to_float(np.stack([scene.image for scene in scenes]), self.device)
+        pixels = normalised(coloured(images, generator), size)
+        return scenes, pixels.contiguous(memory_format=torch.channels_last) if self.channels_last else pixels
+
+
+class Detection(SceneTask[Scene]):
+    """Scenes -> boxes and classes of the objects called `names`."""
+
+    def __init__(
+        self,
+        maker: Composer,
+        held_out: Sequence[Scene],
+        build: Callable[[int], nn.Module],
+        groups: int = 1,
+        backbone_factor: float = 0.3,
+        device: str = "cpu",
+        channels_last: bool = False,
+        class_cost: float = COST["class"],
+    ) -> None:
+        super().__init__(maker, held_out, build, groups, device, channels_last)
+        self.names, self.backbone_factor, self.class_cost = maker.names, backbone_factor, class_cost
+
+    def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
         """The backbone, which starts from trained weights, learns more slowly than the rest."""
         names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         backbone = [name for name in names if name.startswith("backbone.")]
@@ -53,17 +105,8 @@ class Detection:
 
     def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
         """(pixels [B, 3, size, size], one Target a scene)."""
-        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-        scenes = [self.maker.compose(rng, size) for _ in range(count)]
-        images = to_float(np.stack([scene.image for scene in scenes]), self.device)
-        pixels = normalised(coloured(images, generator), size)
-        if self.channels_last:
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
-        return pixels, [self._target(scene, size) for scene in scenes]
-
-    def _target(self, scene: Scene, size: int) -> Target:
-        boxes = to_cxcywh(torch.from_numpy(scene.boxes_xyxy) / size)
-        return Target(torch.from_numpy(scene.labels).to(self.device), boxes.to(self.device))
+        scenes, pixels = self.drawn(size, count, generator)
+        return pixels, [target(scene, self.device) for scene in scenes]
 
     def loss(self, model: nn.Module, batch: tuple[object, ...]) -> Tensor:
         """The set loss of the last and of every earlier decoder layer."""
@@ -76,8 +119,14 @@ class Detection:
     def score(self, model: nn.Module, size: int) -> dict[str, float]:
         """mAP and mAP50 on scenes of held-out training photos."""
         found = detections(model, self.held_out, self.device)
-        results = average_precision(found, truths(self.held_out), len(self.maker.names))
+        results = average_precision(found, truths(self.held_out), len(self.names))
         return {"mAP": results["mAP"], "mAP50": results["mAP50"]}
+
+
+def target(scene: Boxed, device: str = "cpu") -> Target:
+    """What is to be found in a scene: all its labels, and its boxes as shares of its side."""
+    boxes = to_cxcywh(torch.from_numpy(scene.boxes_xyxy) / len(scene.image))
+    return Target(torch.from_numpy(scene.labels).to(device), boxes.to(device))
 
 
 def coloured(images: Tensor, generator: torch.Generator) -> Tensor:

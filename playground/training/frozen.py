@@ -11,7 +11,7 @@ from playground.datasets.scenes import Composer, Scene
 from playground.evaluation.detection import average_precision
 from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
-from playground.training.detection import Detection, as_found, coloured, truths
+from playground.training.detection import Detection, as_found, coloured, target, truths
 from playground.training.loop import Stage
 from playground.training.matching import COST, Target
 
@@ -73,7 +73,7 @@ class FrozenDetection(Detection):
                 shape = (count, *found.shape[1:])
                 stored = np.lib.format.open_memmap(store, mode="w+", dtype=np.float16, shape=shape)
             stored[start : start + len(scenes)] = found.half().numpy()
-            targets += [self._target(scene, size) for scene in scenes]
+            targets += [target(scene, self.device) for scene in scenes]
         assert stored is not None
         return stored, targets
 
@@ -94,7 +94,7 @@ class FrozenDetection(Detection):
         """mAP and mAP50 on the held-out scenes, from their stored features."""
         out = model(self.held_features)
         answer = detect(out["logits"].float(), out["boxes_cxcywh"].float(), (size, size))
-        results = average_precision(as_found(answer, size), truths(self.held_out), len(self.maker.names))
+        results = average_precision(as_found(answer, size), truths(self.held_out), len(self.names))
         return {"mAP": results["mAP"], "mAP50": results["mAP50"]}
 
 

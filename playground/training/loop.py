@@ -268,7 +268,7 @@ def train(
             saved = run.elapsed
         if run.elapsed - reported >= 15:
             speed = (run.seen - recent[1]) / (run.elapsed - recent[0])
-            left = 60 * settings.minutes - run.elapsed
+            left = max(0.0, 60 * settings.minutes - run.elapsed)
             log(_line(run, mean, speed, left))
             reported, recent = run.elapsed, (run.elapsed, run.seen)
         if run.elapsed - scored >= settings.score_every:

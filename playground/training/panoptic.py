@@ -17,15 +17,14 @@ from playground.datasets.shapes import THINGS, ShapesMaker, ShapesScene
 from playground.evaluation.detection import Found, Truth, average_precision
 from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
-from playground.training.detection import as_found, coloured
-from playground.training.loop import Stage
-from playground.training.matching import WEIGHT, Target, giou, match, set_loss, to_cxcywh, to_xyxy
+from playground.training.detection import SceneTask, as_found, target
+from playground.training.matching import WEIGHT, Target, giou, match, set_loss, to_xyxy
 from playground.training.parallel import plain
 
 DENSE_WEIGHT = 1.0
 
 
-class PanopticDetection:
+class PanopticDetection(SceneTask[ShapesScene]):
     """Scenes -> classes, boxes and masks. `masks_at_once` matched queries draw their masks in each step."""
 
     def __init__(
@@ -38,32 +37,12 @@ class PanopticDetection:
         device: str = "cpu",
         channels_last: bool = False,
     ) -> None:
-        self.maker, self.held_out, self._build = maker, held_out, build
-        self.query_groups, self.masks_at_once = groups, masks_at_once
-        self.device, self.channels_last = device, channels_last
-
-    def build(self, size: int) -> nn.Module:
-        """The network; any size will do, since DETR's positions are computed."""
-        return self._build(size)
-
-    def fit(self, state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-        """Nothing depends on the size."""
-        return state
-
-    def enter(self, model: nn.Module, stage: Stage) -> None:
-        """Nothing differs between stages but the size."""
-
-    def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
-        """Everything learns alike."""
-        return [(1.0, [name for name, _ in model.named_parameters()])]
+        super().__init__(maker, held_out, build, groups, device, channels_last)
+        self.masks_at_once = masks_at_once
 
     def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
         """(pixels [B, 3, size, size], a Target a scene, segments [B, size, size], the order of masks to draw)."""
-        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-        scenes = [self.maker.compose(rng, size) for _ in range(count)]
-        pixels = normalised(coloured(to_float(np.stack([s.image for s in scenes]), self.device), generator), size)
-        if self.channels_last:
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        scenes, pixels = self.drawn(size, count, generator)
         segments = torch.from_numpy(np.stack([s.segments for s in scenes])).to(self.device)
         order = torch.rand(sum(len(s.labels) for s in scenes), generator=generator).to(self.device)
         return pixels, [target(scene, self.device) for scene in scenes], segments, order
@@ -100,12 +79,6 @@ class PanopticDetection:
         """mAP and mAP50 of things on held-out scenes."""
         results = average_precision(*things_found(model, self.held_out, self.device), len(THINGS))
         return {"mAP": results["mAP"], "mAP50": results["mAP50"]}
-
-
-def target(scene: ShapesScene, device: str = "cpu") -> Target:
-    """All segments of a scene, things and stuff."""
-    boxes = to_cxcywh(torch.from_numpy(scene.boxes_xyxy) / len(scene.image))
-    return Target(torch.from_numpy(scene.labels).to(device), boxes.to(device))
 
 
 def dense_loss(cells: dict[str, Tensor], grid: tuple[int, int], targets: list[Target], segments: Tensor) -> Tensor:
