@@ -14,11 +14,12 @@ from playground.models.card import Card
 from playground.models.detr import DETR
 from playground.training import command, recipes
 from playground.training.detection import target
-from playground.training.drawn import panoptic_quality, scenes, segmented
+from playground.training.drawn import scenes
 from playground.training.loop import Run, Settings, Stage
 from playground.training.matching import Target
 from playground.training.panoptic import PanopticDetection, dense_loss, mask_loss, things_found
 from playground.training.recipe import ShapesRecipe
+from playground.training.regions import answers, best_segments_from, panoptic_quality
 from playground.training.session import where_the_page_looks
 
 SMALL = {
@@ -151,17 +152,40 @@ class Told(nn.Module):
 
 def test_the_truth_is_measured_as_perfect_and_a_missing_thing_is_not() -> None:
     shown = drawn(6, 48)
-    quality = panoptic_quality(Told(shown, 48), shown, "cpu")  # type: ignore[arg-type]
+    found = answers(Told(shown, 48), shown, "cpu")  # type: ignore[arg-type]
+    quality = panoptic_quality(shown, found, 0.85)
     seen = ~np.isnan(quality[:, 0])
     assert seen.sum() > 4 and np.allclose(quality[seen], 1)
-    for (answer, parts), scene in zip(segmented(Told(shown, 48), shown, "cpu"), shown, strict=True):  # type: ignore[arg-type]
+    for one, scene in zip(found, shown, strict=True):
+        answer, parts = one.segmented((48, 48), 0.85)
         assert np.array_equal(answer, scene.segments)
         assert [part.is_thing for part in parts] == scene.is_thing.tolist()
-    found, truths = things_found(Told(shown, 48), shown, "cpu")
-    for one, true in zip(found, truths, strict=True):
-        assert sorted(one.labels[one.scores > 0.5]) == sorted(true.labels) and (true.labels < len(THINGS)).all()
+    boxes, truths = things_found(Told(shown, 48), shown, "cpu")
+    for thing, true in zip(boxes, truths, strict=True):
+        assert sorted(thing.labels[thing.scores > 0.5]) == sorted(true.labels) and (true.labels < len(THINGS)).all()
     turned = shown[1:] + shown[:1]
-    assert np.nanmean(panoptic_quality(Told(turned, 48), shown, "cpu")[:, 0]) < 0.7  # type: ignore[arg-type]
+    wrong = answers(Told(turned, 48), shown, "cpu")  # type: ignore[arg-type]
+    assert np.nanmean(panoptic_quality(shown, wrong, 0.85)[:, 0]) < 0.7
+
+
+@pytest.mark.parametrize(("false", "sure", "chosen"), [(0.55, 0.65, 0.6), (0.72, 0.78, 0.75)])
+def test_regions_are_drawn_from_the_score_with_the_best_quality(false: float, sure: float, chosen: float) -> None:
+    shown = drawn(4, 48)
+
+    class Doubting(Told):
+        """True queries answer with the score `sure`; the others with `false`, and would take the whole picture."""
+
+        def forward(self, pixels: torch.Tensor, masks: bool = True) -> dict[str, torch.Tensor]:
+            out = super().forward(pixels, masks)
+            best = out["logits"].argmax(-1, keepdim=True)  # [B, 10, 1]
+            true = best < len(NAMES)
+            share = torch.where(true, sure, false)
+            rest = (1 - share) / len(NAMES)
+            out["logits"] = rest.log().repeat(1, 1, len(NAMES) + 1).scatter(-1, best * true, share.log())
+            self.drawn[~true[..., 0]] = 30.0
+            return out
+
+    assert best_segments_from(Doubting(shown, 48), shown, "cpu") == chosen  # type: ignore[arg-type]
 
 
 def test_scenes_for_measuring_are_fixed_and_apart() -> None:

@@ -58,7 +58,7 @@ def _segments(trace: Trace, card: Card) -> tuple[tuple[Segment, ...], np.ndarray
     shrink = min(1.0, LONGEST_MAP / max(width, height))
     target = (max(1, round(height * shrink)), max(1, round(width * shrink)))
     things = LAST_THING + 1 if card.things is None else card.things
-    segment_map, found = panoptic(chosen, trace.masks, seen, target, things=things)
+    segment_map, found = panoptic(chosen, trace.masks, seen, target, card.segments_from, things=things)
     return tuple(
         Segment(part.id, _name(names, part.label), part.score, part.area / segment_map.size, part.is_thing)
         for part in found

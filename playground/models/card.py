@@ -51,7 +51,8 @@ class Card:
 
     `options` are constructor arguments, `labels` the name of a label set or the labels themselves, `preprocess` None
     means: ask timm for the architecture's own. `filename` is the file in a Hub repository, or the path of a local file.
-    `threshold` is the least score at which a detector's boxes are shown unless another is asked for.
+    `threshold` is the least score at which a detector's boxes are shown unless another is asked for, `segments_from`
+    that above which a panoptic model's queries contest the pixels (by default as in the authors' release of DETR).
     `things`, for a panoptic model, is how many class numbers are things, the others being stuff; None: as in COCO.
     `parameters` counts what training learns (buffers excluded), `size_bytes` is the file. Raises CardError.
     """
@@ -80,6 +81,7 @@ class Card:
     paper: str = ""
     things: int | None = None
     threshold: float = 0.5
+    segments_from: float = 0.85
 
     def __post_init__(self) -> None:
         for name in ("labels", "metrics", "options", "training"):
@@ -147,8 +149,9 @@ def _check_card(card: Card) -> None:
     measured = isinstance(card.metrics, tuple) and all(isinstance(metric, Metric) for metric in card.metrics)
     _need(measured, "card", "metrics", "a list of metrics")
     _need(_is_number(card.temperature) and card.temperature > 0, "card", "temperature", "a number above 0")
-    _need(_is_number(card.threshold) and 0 <= card.threshold <= 1, "card", "threshold", "a number from 0 to 1")
-    _need(_is_number(card.unsure_below) and 0 <= card.unsure_below <= 1, "card", "unsure_below", "a number from 0 to 1")
+    for name in ("threshold", "segments_from", "unsure_below"):
+        score = getattr(card, name)
+        _need(_is_number(score) and 0 <= score <= 1, "card", name, "a number from 0 to 1")
     _check_together(card)
 
 

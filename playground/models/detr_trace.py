@@ -24,7 +24,7 @@ def trace(model: DETR, view: View, card: Card, device: torch.device, graph: bool
         out = model(pixels, masks=False)
     if model.mask_head is not None:
         with torch.no_grad():
-            mask_queries = confident(out["logits"][0]).nonzero()[:, 0]  # [n]
+            mask_queries = confident(out["logits"][0], card.segments_from).nonzero()[:, 0]  # [n]
             masks = model.mask_logits(out, mask_queries)[0]  # [n, rows, cols]
             mask_attention = model.mask_attention(out, mask_queries)[0]  # [n, heads, rows, cols]
     rows, cols = out["grid"]

@@ -77,7 +77,8 @@ WEAKNESSES = {
 class Results:
     """What measuring found: metrics in % on pictures kept apart, and what was chosen on held-out training pictures.
 
-    `unsure_below` is the score from which answers are right at PRECISION, `threshold` that from which boxes are shown.
+    `unsure_below` is the score from which answers are right at PRECISION, `threshold` that from which boxes are shown,
+    `segments_from` that above which queries contest the pixels.
     """
 
     metrics: Mapping[str, float]
@@ -85,6 +86,7 @@ class Results:
     unsure_below: float
     temperature: float = 1.0
     threshold: float = Card.threshold
+    segments_from: float = Card.segments_from
 
 
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -186,6 +188,7 @@ def publish(recipe: Recipe, folder: Path, results: Results, training: Mapping[st
         temperature=results.temperature,
         unsure_below=results.unsure_below,
         threshold=results.threshold,
+        segments_from=results.segments_from,
         training=dict(training),
         paper=recipe.paper,
         things=len(shapes.THINGS) if drawn else None,
@@ -225,9 +228,14 @@ def chosen(card: Card) -> str:
         )
     sure = f"{100 * PRECISION:.0f} % of them were right"
     from_where = f"from {card.unsure_below} on, {sure} there" if card.unsure_below < 1 else f"at no score {sure} there"
+    regions = (
+        f" Queries above {card.segments_from:.2f} contest the pixels, which gives the best PQ there."
+        if card.task == "panoptic"
+        else ""
+    )
     return (
         f"Boxes are shown from a score of {card.threshold:.2f}, which gives the best F1 (class, and IoU of at least "
-        f"0.5) on held-out pictures; {from_where}."
+        f"0.5) on held-out pictures; {from_where}.{regions}"
     )
 
 
