@@ -190,3 +190,47 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path: Path, capsys: pytest.Ca
     for wrong in (["astrology"], ["depth", "--seeds", "one"], ["depth", "--minutes", "0"], ["depth", "--photos", "3"]):
         assert main(["study", *wrong, "--data", str(tmp_path / "none")]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+# --- findings ---------------------------------------------------------------------------------------------------------
+
+
+def line(name: str, *points: tuple[float, float, float | None]) -> Series:
+    """Points (x, y, half of the spread, None for a single seed)."""
+    return Series(
+        name, tuple(Point(x, y, None if s is None else y - s, None if s is None else y + s, 9) for x, y, s in points)
+    )
+
+
+@pytest.mark.parametrize(
+    ("alone", "dense", "said"),
+    [
+        ((100, 30.0, None), (100, 33.0, None), "33.0 % with dense targets from the boxes, 30.0 % with labels alone"),
+        ((100, 30.0, None), (100, 33.0, None), "help holds here (+3.0 points)"),
+        ((100, 30.0, 1.0), (100, 33.0, 1.5), "33.0 % (31.5 to 34.5) with dense targets"),
+        ((100, 30.0, 1.0), (100, 33.0, 1.5), "help holds here (+3.0 points)"),
+        ((100, 30.0, 2.0), (100, 33.0, 1.5), "holds in the mean alone, for the seeds overlap, here (+3.0 points)"),
+        ((100, 30.0, 2.0), (100, 29.0, 1.5), "help does not reproduce here (-1.0 points)"),
+    ],
+)
+def test_a_claim_holds_only_where_the_seeds_do_not_overlap(alone: Any, dense: Any, said: str) -> None:
+    series = {name: line(name, point) for name, point in (("labels alone", alone), ("with dense targets", dense))}
+    assert said in token_labeling.finding(series)
+
+
+def test_findings_name_who_leads_and_what_does_not_reproduce() -> None:
+    grown = {f"{depth} layers": line(f"{depth} layers", (1, y, 0.01)) for depth, y in ((3, 0.5), (6, 0.6), (12, 0.7))}
+    assert "0.70 (0.69 to 0.71) with 12 layers" in depth.finding(grown)
+    assert "with depth holds with these small" in depth.finding(grown)
+    assert "does not reproduce" in depth.finding(dict(reversed(grown.items())))
+    hungry = {"ViT": line("ViT", (5, 20, 1), (100, 50, 1)), "ResNet": line("ResNet", (5, 30, 1), (100, 52, 1))}
+    said = data_hunger.finding(hungry)
+    assert "ResNet leads with 30.0 % (29.0 to 31.0) and ViT has 20.0 % (19.0 to 21.0)" in said
+    assert "its distance narrows here, from 10.0 to 2.0 points" in said
+
+
+def test_a_finished_study_is_told_anew_without_measuring(tmp_path: Path) -> None:
+    measured: list[tuple[str, int]] = []
+    measure(counted(measured, "Once."), small_bench(), (0,), None, tmp_path, "command", str)
+    measure(counted(measured, "In other words."), small_bench(), (0,), None, tmp_path, "command", str)
+    assert len(measured) == 3 and SHELF.read("quick", tmp_path).finding == "In other words."

@@ -36,6 +36,19 @@ class Point:
     high: float | None
     n: int
 
+    def told(self, unit: str = "", digits: int = 1) -> str:
+        """The value in words, "40.4 % (39.8 to 41.4)" where several seeds were measured."""
+        value = f"{self.y:.{digits}f}{unit}"
+        return value if self.low is None else f"{value} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+
+    def reaches(self, other: "Point") -> bool:
+        """Whether the seeds of the two overlap; False where only one was measured."""
+        bounds = (self.low, self.high, other.low, other.high)
+        if None in bounds:
+            return False
+        low, high, its_low, its_high = (bound for bound in bounds if bound is not None)
+        return low < its_high and its_low < high
+
 
 @dataclass(frozen=True)
 class Series:

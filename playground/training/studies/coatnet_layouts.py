@@ -48,7 +48,7 @@ def finding(series: Mapping[str, Series]) -> str:
     best = {name: max(one.points, key=lambda p: -p.x) for name, one in series.items()}
     general = sorted(best, key=lambda name: -best[name].y)
     fitted = sorted(best, key=lambda name: best[name].x)
-    said = ", ".join(f"{name} {best[name].y:.1f} %" for name in general)
+    said = ", ".join(f"{name} {best[name].told(' %')}" for name in general)
     agrees = general[-1] == RELATIVE and general[0] in STAGES[:3]
     return (
         f"Accuracy at the end: {said}; {fitted[0]} fits the training photos best (loss {best[fitted[0]].x:.2f}). "
@@ -70,7 +70,7 @@ LAYOUTS = Plan(
     question="Which layout fits the photos it learns from, and which answers best on others?",
     x=Axis("loss on training photos", "nats"),
     y=Axis("top-1 on the validation part", "%"),
-    photos=2_000,
+    photos=12_000,
     jobs=tuple(Job(name, name, partial(run, name=name)) for name in (*STAGES, RELATIVE)),
     finding=finding,
     facts=facts,

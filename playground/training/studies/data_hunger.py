@@ -53,15 +53,15 @@ def run(bench: Bench, seed: int, name: str, share: int) -> Measured:
 
 def finding(series: Mapping[str, Series]) -> str:
     """Who leads with few photos and with all, and what the network without convolutions gains."""
-    few = {name: one.points[0].y for name, one in series.items()}
-    all_of = {name: one.points[-1].y for name, one in series.items()}
-    first, last = (max(found, key=found.__getitem__) for found in (few, all_of))
-    gap_few, gap_all = few[first] - few["ViT"], all_of[last] - all_of["ViT"]
+    few, all_of = ({name: one.points[end] for name, one in series.items()} for end in (0, -1))
+    first, last = (max(found, key=lambda name: found[name].y) for found in (few, all_of))
+    gap_few, gap_all = few[first].y - few["ViT"].y, all_of[last].y - all_of["ViT"].y
     turn = "narrows" if gap_all < gap_few else "does not narrow"
     return (
-        f"With {SHARES[0]} % of the photos {first} leads ({few[first]:.1f} %) and ViT has {few['ViT']:.1f} %; with all "
-        f"of them {last} leads ({all_of[last]:.1f} %) and ViT has {all_of['ViT']:.1f} %. The paper's claim that a ViT "
-        f"catches up as photos grow: its distance {turn} here, from {gap_few:.1f} to {gap_all:.1f} points."
+        f"With {SHARES[0]} % of the photos {first} leads with {few[first].told(' %')} and ViT has "
+        f"{few['ViT'].told(' %')}; with all of them {last} leads with {all_of[last].told(' %')} and ViT has "
+        f"{all_of['ViT'].told(' %')}. The paper's claim that a ViT catches up as photos grow: its distance {turn} "
+        f"here, from {gap_few:.1f} to {gap_all:.1f} points."
     )
 
 
@@ -79,7 +79,7 @@ HUNGER = Plan(
     question="How does accuracy grow with the photos there are, when every network sees equally many?",
     x=Axis("share of the training photos", "%"),
     y=Axis("top-1 on the validation part", "%"),
-    photos=3_000,
+    photos=20_000,
     jobs=tuple(
         Job(name, f"{name} {share} %", partial(run, name=name, share=share)) for share in SHARES for name in NETWORKS
     ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from playground.evaluation.study import Axis, Series
 from playground.record import record
 from playground.training.classify import normalised, to_float
 from playground.training.studies.bench import Bench, learn, parameters, task
-from playground.training.studies.plan import Job, Measured, Plan
+from playground.training.studies.plan import Job, Measured, Plan, verdict
 
 SIZE = 32
 DEPTHS = (3, 6, 12)
@@ -57,12 +58,13 @@ def run(bench: Bench, seed: int, depth: int) -> Measured:
 
 def finding(series: Mapping[str, Series]) -> str:
     """Whether neighbours are more alike in deeper networks."""
-    near = {name: one.points[0].y for name, one in series.items()}
-    rising = list(near.values()) == sorted(near.values())
-    said = ", ".join(f"{value:.2f} with {name}" for name, value in near.items())
+    near = {name: one.points[0] for name, one in series.items()}
+    shallow, *_, deep = near.values()
+    rising = all(one.y < other.y for one, other in pairwise(near.values()))
+    said = ", ".join(f"{point.told(digits=2)} with {name}" for name, point in near.items())
     return (
         f"Neighbouring layers attend alike by {said}. The paper's claim that attention grows more alike with depth "
-        f"{'holds for these networks' if rising else 'does not reproduce with these small, briefly trained networks'}."
+        f"{verdict(rising, shallow.reaches(deep))} with these small, briefly trained networks."
     )
 
 
@@ -79,7 +81,7 @@ DEPTH = Plan(
     question="How similar are the attention maps of two layers, by their distance, in networks of growing depth?",
     x=Axis("distance between two layers", "layers"),
     y=Axis("cosine similarity of their attention", ""),
-    photos=2_000,
+    photos=12_000,
     jobs=tuple(Job(f"{depth} layers", f"{depth} layers", partial(run, depth=depth)) for depth in DEPTHS),
     finding=finding,
     facts=facts,

@@ -69,6 +69,13 @@ class Record:
         return tuple(Series(name, tuple(sorted(points, key=lambda p: p.x))) for name, points in found.items())
 
 
+def verdict(holds: bool, seeds_overlap: bool) -> str:
+    """What becomes of a claim, in words."""
+    if not holds:
+        return "does not reproduce"
+    return "holds in the mean alone, for the seeds overlap," if seeds_overlap else "holds"
+
+
 def measure(
     plan: Plan,
     bench: Bench,
@@ -78,7 +85,8 @@ def measure(
     command: str,
     log: Callable[[str], None],
 ) -> Study:
-    """Do the jobs that are left, writing the study after each; no job is begun once the minutes are over."""
+    """Do the jobs that are left, writing the study after each; no job is begun once the minutes are over, save the
+    first. Where nothing is left, the finding is told anew."""
     record = kept(plan, settings(plan, bench), folder)
     began, study = time.monotonic(), None
     for seed in seeds:
@@ -94,7 +102,10 @@ def measure(
             write(study, folder)
             said = ", ".join(f"{y:.2f} {plan.y.unit} at {x:.4g}" for x, y, _ in points)
             log(f"{plan.name}, {number} of {len(plan.jobs)}, seed {seed}: {job.series}: {said}")
-    return study or as_study(plan, bench, record, command)
+    if study is None:
+        study = as_study(plan, bench, record, command)
+        write(study, folder)
+    return study
 
 
 def settings(plan: Plan, bench: Bench) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from playground.training.loop import Run
 from playground.training.recipes import fit
 from playground.training.studies.bench import Bench, parameters, run_stages, top1
 from playground.training.studies.data_hunger import vit
-from playground.training.studies.plan import Job, Measured, Plan
+from playground.training.studies.plan import Job, Measured, Plan, verdict
 
 SIZE, PATCH = 32, 4
 LOOKS = (0.25, 0.5, 0.75, 1.0)
@@ -94,12 +94,11 @@ def run(bench: Bench, seed: int, name: str) -> Measured:
 
 def finding(series: Mapping[str, Series]) -> str:
     """What dense targets are worth at the end."""
-    alone, dense = series[ALONE].points[-1].y, series[DENSE].points[-1].y
-    holds = "holds" if dense > alone else "does not reproduce"
+    alone, dense = series[ALONE].points[-1], series[DENSE].points[-1]
     return (
-        f"After {series[ALONE].points[-1].x:,.0f} photos: {dense:.1f} % with dense targets from the boxes, "
-        f"{alone:.1f} % with labels alone. The claim that dense targets help {holds} here "
-        f"({dense - alone:+.1f} points)."
+        f"After {alone.x:,.0f} photos: {dense.told(' %')} with dense targets from the boxes, {alone.told(' %')} with "
+        f"labels alone. The claim that dense targets help {verdict(dense.y > alone.y, dense.reaches(alone))} here "
+        f"({dense.y - alone.y:+.1f} points)."
     )
 
 
@@ -120,7 +119,7 @@ TOKENS = Plan(
     question="What are dense targets worth, made from each photo's box, beside the photo's label?",
     x=Axis("photos seen", ""),
     y=Axis("top-1 on the validation part", "%"),
-    photos=8_000,
+    photos=20_000,
     jobs=tuple(Job(name, name, partial(run, name=name)) for name in (ALONE, DENSE)),
     finding=finding,
     facts=facts,
