@@ -209,7 +209,7 @@ def line(name: str, *points: tuple[float, float, float | None]) -> Series:
         ((100, 30.0, None), (100, 33.0, None), "help holds here (+3.0 points)"),
         ((100, 30.0, 1.0), (100, 33.0, 1.5), "33.0 % (31.5 to 34.5) with dense targets"),
         ((100, 30.0, 1.0), (100, 33.0, 1.5), "help holds here (+3.0 points)"),
-        ((100, 30.0, 2.0), (100, 33.0, 1.5), "holds in the mean alone, for the seeds overlap, here (+3.0 points)"),
+        ((100, 30.0, 2.0), (100, 33.0, 1.5), "help holds here on average only, since the seeds overlap (+3.0 points)"),
         ((100, 30.0, 2.0), (100, 29.0, 1.5), "help does not reproduce here (-1.0 points)"),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_claim_holds_only_where_the_seeds_do_not_overlap(alone: Any, dense: An
 def test_findings_name_who_leads_and_what_does_not_reproduce() -> None:
     grown = {f"{depth} layers": line(f"{depth} layers", (1, y, 0.01)) for depth, y in ((3, 0.5), (6, 0.6), (12, 0.7))}
     assert "0.70 (0.69 to 0.71) with 12 layers" in depth.finding(grown)
-    assert "with depth holds with these small" in depth.finding(grown)
+    assert "with depth holds here, with these small" in depth.finding(grown)
     assert "does not reproduce" in depth.finding(dict(reversed(grown.items())))
     hungry = {"ViT": line("ViT", (5, 20, 1), (100, 50, 1)), "ResNet": line("ResNet", (5, 30, 1), (100, 52, 1))}
     said = data_hunger.finding(hungry)

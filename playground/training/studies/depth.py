@@ -64,7 +64,7 @@ def finding(series: Mapping[str, Series]) -> str:
     said = ", ".join(f"{point.told(digits=2)} with {name}" for name, point in near.items())
     return (
         f"Neighbouring layers attend alike by {said}. The paper's claim that attention grows more alike with depth "
-        f"{verdict(rising, shallow.reaches(deep))} with these small, briefly trained networks."
+        f"{verdict(rising, shallow.reaches(deep))}, with these small, briefly trained networks."
     )
 
 

@@ -72,8 +72,8 @@ class Record:
 def verdict(holds: bool, seeds_overlap: bool) -> str:
     """What becomes of a claim, in words."""
     if not holds:
-        return "does not reproduce"
-    return "holds in the mean alone, for the seeds overlap," if seeds_overlap else "holds"
+        return "does not reproduce here"
+    return "holds here on average only, since the seeds overlap" if seeds_overlap else "holds here"
 
 
 def measure(

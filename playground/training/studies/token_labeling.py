@@ -97,7 +97,7 @@ def finding(series: Mapping[str, Series]) -> str:
     alone, dense = series[ALONE].points[-1], series[DENSE].points[-1]
     return (
         f"After {alone.x:,.0f} photos: {dense.told(' %')} with dense targets from the boxes, {alone.told(' %')} with "
-        f"labels alone. The claim that dense targets help {verdict(dense.y > alone.y, dense.reaches(alone))} here "
+        f"labels alone. The claim that dense targets help {verdict(dense.y > alone.y, dense.reaches(alone))} "
         f"({dense.y - alone.y:+.1f} points)."
     )
 
