@@ -123,6 +123,21 @@ def test_plain_things_have_one_colour() -> None:
         assert counts.max() > 0.85 * counts.sum()  # but for edges where another thing lies over it
 
 
+@pytest.mark.parametrize(("name", "widest"), [("triangle", (0.7, 1.0)), ("square", (0.0, 1.0)), ("disc", (0.3, 0.7))])
+def test_plain_things_stand_nearly_upright(name: str, widest: tuple[float, float]) -> None:
+    """Where down its height, 0..1, a thing is widest; a square turned by a quarter would be so in the middle alone."""
+    maker, rng = ShapesMaker((1, 1), plain=True), np.random.default_rng(0)
+    scenes_ = [maker.compose(rng, 128) for _ in range(60)]
+    seen = [s.masks()[0] for s in scenes_ if NAMES[s.labels[0]] == name]
+    seen = [mask for mask in seen if not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())]
+    assert len(seen) >= 3
+    for mask in seen:
+        widths = mask.sum(1)[mask.any(1)]
+        assert widest[0] <= widths.argmax() / len(widths) <= widest[1]
+        if name == "square":
+            assert widths[len(widths) // 4] > 0.75 * widths.max()
+
+
 def test_an_empty_scene_is_stuff_alone() -> None:
     scene = ShapesMaker((0, 0)).compose(np.random.default_rng(0), 64)
     assert not scene.is_thing.any() and len(scene.labels) >= 1

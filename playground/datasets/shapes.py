@@ -20,6 +20,7 @@ BANK = 256  # side of the noise that textures are cut from
 COLOURS = np.array([[88, 148, 214], [74, 136, 62], [34, 92, 138], [216, 188, 132]], np.float32)  # of STUFF
 VISIBLE = 0.55  # a thing shows at least this share of itself
 MOST_THINGS = 5
+UPRIGHT = np.where(np.array(THINGS) == "square", np.pi / 4, np.pi / 2)  # turned by this, a thing stands upright
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ShapesScene:
 
 class ShapesMaker:
     """Draws scenes; equal generators give equal scenes. `things` bounds how many things a scene gets; `plain` things
-    have one colour, which is easier to learn from."""
+    have one colour, stand nearly upright and are larger, which is easier to learn from."""
 
     names = NAMES
 
@@ -130,14 +131,14 @@ def _put(
     while np.ptp(colour) < 90:  # stuff is dull, things are bright
         colour = rng.uniform(20, 240, 3).astype(np.float32)
     for _ in range(6):
-        radius = size * rng.uniform(0.11, 0.25)
+        radius = size * rng.uniform(0.17 if plain else 0.11, 0.28 if plain else 0.25)
         row, col = rng.uniform(0.8 * radius, size - 0.8 * radius, 2)
         low = np.maximum(np.floor([row - radius, col - radius]).astype(int) - 1, 0)
         high = np.minimum(np.ceil([row + radius, col + radius]).astype(int) + 2, size)
         patch = np.s_[low[0] : high[0], low[1] : high[1]]
         down = (np.arange(low[0], high[0], dtype=np.float32) + 0.5 - row)[:, None] / radius
         right = (np.arange(low[1], high[1], dtype=np.float32) + 0.5 - col)[None] / radius
-        turn = rng.uniform(0, 2 * np.pi)
+        turn = UPRIGHT[label] + rng.uniform(-0.2, 0.2) if plain else rng.uniform(0, 2 * np.pi)
         x, y = right * np.cos(turn) - down * np.sin(turn), right * np.sin(turn) + down * np.cos(turn)
         outside = distance(label, x, y)
         within = outside < 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from playground.evaluation.report import Confusion
 
-MOST = 10  # rows of each part
+MOST = 10  # rows of each part, and half of the classes
 NOTHING = "nothing"
 FILE = "failures.svg"
 ROW, LEFT, WIDE, RIGHT = 22, 230, 300, 130  # pixels: a row's height, room for names, a full bar, room for numbers
@@ -36,7 +36,8 @@ def failures(
     An answered number below 0 is no answer at all.
     """
     order = [int(i) for i in np.argsort(each, kind="stable") if not np.isnan(each[i])]
-    worst, best = (tuple((classes[i], float(each[i])) for i in part[:MOST]) for part in (order, order[::-1]))
+    most = min(MOST, max(1, len(order) // 2))
+    worst, best = (tuple((classes[i], float(each[i])) for i in part[:most]) for part in (order, order[::-1]))
     named = [Confusion(classes[t], classes[a] if a >= 0 else NOTHING, times, of) for t, a, times, of in mistakes[:MOST]]
     return Failures(measure, worst, best, tuple(named))
 
