@@ -97,15 +97,20 @@ def test_known_failures_are_counted_and_drawn() -> None:
     assert not failures("PQ", each, ("a", "b", "c", "d", "e")).mistakes
 
 
+@pytest.fixture(scope="module")
+def drawings() -> dict[str, Image.Image]:
+    return {one.title: one.draw() for one in SAMPLES}
+
+
 @pytest.mark.parametrize("card", catalogue.bundled(), ids=lambda card: card.name)
-def test_the_readme_says_how_the_drawn_pictures_are_answered(card: Card) -> None:
+def test_the_readme_says_how_the_drawn_pictures_are_answered(card: Card, drawings: dict[str, Image.Image]) -> None:
     """Names that stand in the table are those that the model gives now, and the sheet lies beside it."""
     folder = catalogue.folder_of(card.name)
     text = (folder / "README.md").read_text(encoding="utf-8")
     table = text.split("<!-- examples: written by scripts/examples.py -->")[1].split("<!-- /examples -->")[0]
-    for one in SAMPLES:
-        answer = pg.predict(one.draw(), card.name)
-        told = next(line for line in table.splitlines() if line.startswith(f"| {one.title} |"))
+    for title, drawing in drawings.items():
+        answer = pg.predict(drawing, card.name)
+        told = next(line for line in table.splitlines() if line.startswith(f"| {title} |"))
         parts = answer.segments or answer.boxes or answer.classes[:1]
         assert {part.label for part in parts} == set(re.findall(r"([a-z/][a-z/ ]*) \d+ %", told)), told
         assert ("not sure" in told) == answer.unsure
