@@ -10,12 +10,24 @@ import torch
 from playground import inference
 
 
-def hardware() -> str:
-    """The accelerator's name, or the processor's with the threads that were used."""
-    device = inference.pick_device()
+def hardware(device: torch.device | None = None) -> str:
+    """The accelerator's name, or the processor's with the threads that were used, and whether others used it too.
+
+    `device` is where the work was done, by default where models answer.
+    """
+    device = device or inference.pick_device()
     if device.type != "cpu":
         return inference.device_name(device)
-    return f"{torch.get_num_threads()} thread(s) of {_processor()}"
+    said = f"{torch.get_num_threads()} thread(s) of {_processor()}"
+    return said + ", shared with other work" if busy() else said
+
+
+def busy() -> bool:
+    """Whether more wanted to run in the last five minutes than our threads; False where nobody counts."""
+    try:
+        return os.getloadavg()[1] > torch.get_num_threads() + 0.5
+    except (AttributeError, OSError):  # Windows has none
+        return False
 
 
 def peak_bytes() -> int | None:

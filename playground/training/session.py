@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import platform
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from playground.evaluation.hardware import hardware
 from playground.models import catalogue
 from playground.models.card import Card
 from playground.training import parallel
@@ -81,14 +81,12 @@ class Session(ABC):
 
     def facts(self, recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
         """What the card says about the making."""
-        hardware = f"{torch.get_num_threads()} thread(s) of {processor()}, shared with other work"
-        if self.device != "cpu":
-            hardware = torch.cuda.get_device_name() if self.device.startswith("cuda") else self.device
+        used = hardware(torch.device(self.device))
         before = self.known_facts(recipe) if self.enter else {}
         facts: dict[str, Any] = {
             **self.origin(recipe),
             "seed": recipe.seed,
-            "hardware": "; ".join(dict.fromkeys([*before.get("hardware", hardware).split("; "), hardware])),
+            "hardware": "; ".join(dict.fromkeys([*before.get("hardware", used).split("; "), used])),
             "minutes": round(outcome.minutes + before.get("minutes", 0), 1),
             "pictures seen": outcome.seen + before.get("pictures seen", 0),
             "steps": outcome.steps + before.get("steps", 0),
@@ -132,15 +130,6 @@ def where_the_page_looks() -> Path:
     known = catalogue.CHECKPOINTS
     standing = known if known.exists() else known.parent
     return known if os.access(standing, os.W_OK) else catalogue.OWN.expanduser()
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or f"a processor with {os.cpu_count()} cores"
 
 
 def say(text: str) -> None:

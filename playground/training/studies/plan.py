@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from playground.evaluation.hardware import hardware
 from playground.evaluation.study import SHELF, Axis, Point, Series, Study, write
-from playground.training.session import processor
 from playground.training.studies.bench import Bench
 
 Measured = list[tuple[float, float, int]]  # x, y, and how many things were counted
@@ -133,7 +133,7 @@ def as_study(plan: Plan, bench: Bench, record: Record, command: str) -> Study:
         title=plan.title,
         question=plan.question,
         command=command,
-        hardware=f"{torch.get_num_threads()} thread(s) of {processor()}, shared with other work",
+        hardware=hardware(torch.device("cpu")),
         seeds=tuple(seeds),
         date=datetime.date.today().isoformat(),
         finding=plan.finding({one.name: one for one in series}) if done else "",
