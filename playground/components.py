@@ -1,4 +1,4 @@
-"""Our two Gradio components, the only subclasses of Gradio's classes.
+"""Our Gradio components, the only subclasses of Gradio's classes.
 
 Gradio writes a stub (`components.pyi`) beside this file when it is imported; git ignores it.
 """
@@ -99,6 +99,29 @@ class ModelImage(gr.Image):
             return None
         with sentences():
             return image.read(Path(payload.path))
+
+
+class AsSent:
+    """A field that hands its value over as the browser sent it, for the handler to check with a sentence.
+
+    Gradio would refuse it without one: a number typed beyond the range, or a choice made before the choices changed.
+    """
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return the value as it came: whatever JSON can say."""
+        return payload
+
+
+class Slider(AsSent, gr.Slider):
+    """A slider whose value is checked by the handler."""
+
+
+class Dropdown(AsSent, gr.Dropdown):
+    """A dropdown whose choice is checked by the handler."""
+
+
+class Radio(AsSent, gr.Radio):
+    """A choice among few that is checked by the handler."""
 
 
 class PlotlyView(gr.HTML):

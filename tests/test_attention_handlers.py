@@ -66,6 +66,51 @@ def test_gradients_go_the_slow_way_and_perturbation_waits_for_its_button(parts: 
     assert last[parts.shown].made.method == "occlusion"
 
 
+def test_a_method_that_waits_leaves_no_map_of_another(parts: Parts) -> None:
+    page = Handlers(parts)
+    found, trace = kept("vit")
+    before = page.change(*sent(parts, found, None, method="rollout"))[parts.shown]
+    waiting = page.change(*sent(parts, found, before, method="occlusion"))
+    assert (waiting[parts.shown], waiting[parts.legend], waiting[parts.leaving.call]) == (None, "", "")
+    assert waiting[parts.view].to_json() == drawing.picture(found).to_json()
+    (*_, own) = page.run(photo(), *sent(parts, found, None, method="occlusion"))
+    again = page.change(*sent(parts, found, own[parts.shown], method="occlusion", window=3))
+    assert parts.shown not in again  # its own map stays until the button makes another
+    assert page.change(*sent(parts, found, None, method="rollout"))[parts.shown].made.method == "rollout"
+    del trace
+
+
+def test_what_is_shown_already_is_not_made_again(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slider that the page itself moves tells the page that it changed."""
+    page = Handlers(parts)
+    first = page.begin(photo(), "vit", *sent(parts, None, None, method="relevance"))
+    seen = counted(monkeypatch)
+    wish = first[parts.shown].wish
+    given = {"method": "relevance", "class_index": wish.class_index, **wish.options}
+    for name in ("query", "layer", "head", "row", "col"):
+        given[name] = getattr(wish, name)
+    assert page.change(*sent(parts, first[parts.held], first[parts.shown], **given)) == {}
+    assert seen == []
+
+
+def test_without_a_picture_or_an_answer_no_first_map_is_promised(parts: Parts) -> None:
+    page = Handlers(parts)
+    nothing = page.begin(None, "vit", *sent(parts, None, None))
+    assert "no picture" in nothing[parts.problem]
+    assert "No map yet" in nothing[parts.caption]
+    assert "No map yet" in page.failed(None)[parts.caption]
+    found, before = shown("vit")
+    assert page.begin(None, "vit", *sent(parts, found, before))[parts.caption] == gr.skip()  # the map before stays
+
+
+def test_choices_made_before_they_changed_and_numbers_beyond_a_range_reach_the_handler(parts: Parts) -> None:
+    """Gradio would refuse them without a sentence, and another picture would not be answered."""
+    for field in [parts.strength, parts.look, *parts.fields.inputs]:
+        if isinstance(field, gr.Dropdown | gr.Radio | gr.Slider):
+            assert field.preprocess(99) == 99
+            assert field.preprocess(None) is None
+
+
 def test_a_trace_that_made_room_is_made_again(parts: Parts) -> None:
     page = Handlers(parts)
     found = look(photo(), "vit")
@@ -118,7 +163,6 @@ def test_another_model_takes_the_same_method_where_it_can(parts: Parts) -> None:
     assert answer[parts.shown].wish.options["residual"] == 0.25
     answer = page.begin(photo(), "resnet", *sent(parts, None, None, method="rollout"))
     assert answer[parts.shown].made.method == "gradcam"
-    assert page.begin(None, "vit", *sent(parts, None, None)) == gr.skip()
     with pytest.raises(gr.Error, match="no-such-model"):
         page.begin(photo(), "no-such-model", *sent(parts, None, None))
 
@@ -127,7 +171,7 @@ def test_the_same_picture_and_model_are_not_answered_twice(parts: Parts, monkeyp
     seen = counted(monkeypatch)
     page = Handlers(parts)
     first = page.begin(photo(), "vit", *sent(parts, None, None))
-    assert page.begin(photo(), "vit", *sent(parts, first[parts.held], first[parts.shown])) == gr.skip()
+    assert page.begin(photo(), "vit", *sent(parts, first[parts.held], first[parts.shown])) == {parts.problem: ""}
     assert page.begin(photo(1), "vit", *sent(parts, first[parts.held], first[parts.shown]))
     assert seen == ["vit", "vit"]
 

@@ -49,7 +49,7 @@ class Visit:
         expect(self.tab.locator(PLOT).first).to_be_visible(timeout=PATIENCE)
 
     def headline(self) -> str:
-        return self.tab.locator("#pg-headline").inner_text()
+        return self.tab.locator("#pg-headline .pg-headline").inner_text()
 
     def runs(self) -> int:
         """How many questions to a model this visitor has sent."""
@@ -193,6 +193,23 @@ def test_rapid_changes_end_with_the_newest(visit: Visit) -> None:
     for key in ["ArrowRight"] * 5 + ["ArrowLeft"] * 8 + ["ArrowRight"] * 2:
         slider.press(key)
     expect(visit.tab.locator("#pg-view .annotation")).to_have_count(2 * 4)  # 5 + 5 - 8 + 2
+
+
+def test_a_number_beyond_the_range_gets_a_sentence_and_putting_it_back_an_answer(visit: Visit) -> None:
+    problem, drawn = visit.tab.locator("#pg-predict-problem"), visit.tab.locator("#pg-view .annotation")
+    number = visit.tab.locator("#pg-top-k input[type=number]")
+    for typed in ("99", "", "0"):
+        number.fill(typed)
+        expect(problem).to_contain_text("must be a whole number from 1 to 10")
+        expect(drawn).to_have_count(2 * 5)  # the last good answer
+    number.fill("7")
+    expect(drawn).to_have_count(2 * 7)
+    expect(problem).to_have_text("")
+    number.fill("99")
+    number.press("Tab")  # the browser brings it into range
+    expect(drawn).to_have_count(2 * 10)
+    visit.tab.locator("#pg-top-k .reset-button").click()
+    expect(drawn).to_have_count(2 * 5)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

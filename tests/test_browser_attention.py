@@ -179,3 +179,20 @@ def test_on_a_phone_nothing_reaches_past_the_edge(chromium: Browser, page: str, 
     assert guest.tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert guest.faults == []
     narrow.close()
+
+
+def test_two_quick_changes_end_with_the_map_of_the_newest(opened: Visit) -> None:
+    """What the page sends of the second still holds choices that the first one's answer takes away."""
+    opened.choose_family("ViT")
+    opened.settle()
+    family = opened.tab.locator("#pg-family label", has_text="DETR").element_handle()
+    example = opened.tab.get_by_role("button", name="Lion").element_handle()
+    opened.tab.evaluate(
+        "([family, example]) => { family.click(); setTimeout(() => example.click(), 200); }", [family, example]
+    )
+    opened.settle()
+    expect(opened.tab.locator(".toast-body")).to_have_count(0)
+    drawn = opened.tab.locator("#pg-map-view image").first.get_attribute("href")
+    opened.tab.get_by_role("tab", name="Predict").click()
+    opened.settle()
+    assert opened.tab.locator("#pg-view image").first.get_attribute("href") == drawn

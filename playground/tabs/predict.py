@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground import checks, inference
-from playground.components import PlotlyView, sentences
+from playground.components import PlotlyView, Slider, sentences
 from playground.figures import Figure
 from playground.figures.bars import ROW, bars
 from playground.figures.boxes import boxes
@@ -78,8 +78,8 @@ def build(panel: Panel) -> None:
     headline = gr.HTML(words.waiting(), elem_id="pg-headline", apply_default_css=False)
     view = PlotlyView(height=ROW * CLASSES, elem_id="pg-view")
     with gr.Row(elem_id="pg-settings"):
-        top_k = gr.Slider(1, MOST_CLASSES, CLASSES, step=1, label=say("top_k"), elem_id="pg-top-k")
-        threshold = gr.Slider(
+        top_k = Slider(1, MOST_CLASSES, CLASSES, step=1, label=say("top_k"), elem_id="pg-top-k")
+        threshold = Slider(
             inference.LEAST_BOX_SCORE,
             1,
             Card.threshold,
@@ -87,18 +87,20 @@ def build(panel: Panel) -> None:
             label=say("threshold"),
             elem_id="pg-threshold",
             visible=False,
+            buttons=[],  # to go back to what every model shares would not be what this one names
         )
+    problem = gr.HTML(elem_id="pg-predict-problem", apply_default_css=False)
     table = gr.HTML(elem_id="pg-table", apply_default_css=False)
     facts = gr.HTML(elem_id="pg-facts", apply_default_css=False)
 
     def redrawn(held: Answer, classes: Any, least: Any) -> dict[Any, Any]:
-        with sentences():
-            figure = draw(held, classes, least)
-            return {
-                view: gr.update(value=figure, visible=figure is not None),
-                headline: words.headline(held.prediction, least),
-                table: words.table(held.prediction, least, classes),
-            }
+        figure = draw(held, classes, least)
+        return {
+            view: gr.update(value=figure, visible=figure is not None),
+            headline: words.headline(held.prediction, least),
+            table: words.table(held.prediction, least, classes),
+            problem: "",
+        }
 
     def run(
         picture: Picture | None,
@@ -109,32 +111,38 @@ def build(panel: Panel) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> dict[Any, Any]:
         if picture is None:
-            return {headline: words.no_picture()}
+            return {headline: words.no_picture(answered=before is not None)}
         if before is not None and before.asked == (content_key(picture), str(model)):
             return gr.skip()
         with sentences():
             held = ask(picture, model, lambda share, text: progress(share, desc=text))
-        least = least_score(held, before, least)
-        return {
-            answer: held,
-            top_k: gr.update(visible=held.prediction.task == "classification"),
-            threshold: gr.update(value=least, visible=held.prediction.task == "detection"),
-            facts: words.facts(held.prediction, held.card),
-            **redrawn(held, classes, least),
-        }
+            least = least_score(held, before, least)
+            return {
+                answer: held,
+                top_k: gr.update(visible=held.prediction.task == "classification"),
+                threshold: gr.update(value=least, visible=held.prediction.task == "detection"),
+                facts: words.facts(held.prediction, held.card),
+                **redrawn(held, classes, least),
+            }
 
     def redraw(held: Answer | None, classes: Any, least: Any) -> dict[Any, Any]:
-        return gr.skip() if held is None else redrawn(held, classes, least)
+        try:
+            return gr.skip() if held is None else redrawn(held, classes, least)
+        except ValueError as error:  # outside the queue, where none can be raised aloud
+            return {problem: words.problem(str(error))}
 
-    shown = [answer, view, headline, top_k, threshold, table, facts]
-    panel.when_open(run, [answer, top_k, threshold], shown, view)
+    def failed(held: Answer | None) -> Any:
+        return words.none_yet() if held is None else gr.skip()
+
+    shown = [answer, view, headline, top_k, threshold, table, facts, problem]
+    quick: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+    for asked in panel.when_open(run, [answer, top_k, threshold], shown, view):
+        asked.failure(failed, answer, headline, **quick)
     gr.on(
-        [top_k.input, threshold.input],
+        [top_k.change, threshold.change],  # typed, dragged, put back, or brought into range by the browser
         redraw,
         [answer, top_k, threshold],
-        [view, headline, table],
+        [view, headline, table, problem],
         trigger_mode="always_last",
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
+        **quick,
     )

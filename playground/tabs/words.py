@@ -44,9 +44,19 @@ def waiting() -> str:
     return _lines(say("waiting"), "")
 
 
-def no_picture() -> str:
-    """What stands in the headline when the picture was taken away."""
-    return _lines(say("choose_picture"), say("choose_picture_more"))
+def none_yet() -> str:
+    """What stands in the headline where the first answer could not be made."""
+    return _lines(say("none_yet"), "")
+
+
+def no_picture(answered: bool) -> str:
+    """What stands in the headline when the picture was taken away, with or without an answer below."""
+    return _lines(say("choose_picture"), say("choose_picture_more") if answered else "")
+
+
+def problem(text: str) -> str:
+    """Say why what was asked cannot be shown, or nothing; what stands there stays."""
+    return f'<p class="pg-problem" role="alert">{escape(text)}</p>' if text else ""
 
 
 def facts(answer: Prediction, card: Card) -> str:

@@ -31,6 +31,7 @@ TEXTS = {
     "predict": "Predict",
     "top_k": "Classes shown",
     "threshold": "Least score of a box",
+    "none_yet": "No answer yet",
     "choose_picture": "Choose a picture first.",
     "choose_picture_more": "The answer below is for the picture before.",
     "waiting": "The first answer is being made …",

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.components import Dropdown, Radio, Slider
 from playground.explanations import METHODS, Method, Option
 from playground.tabs.attention import words
 from playground.tabs.attention.held import ANSWER, PATCH, RAW, Held, Shown, Wish
@@ -154,7 +155,7 @@ def _picker(
     visible: bool = False,
     filterable: bool = False,
 ) -> gr.Dropdown:
-    return gr.Dropdown(
+    return Dropdown(
         list(choices), value=value, label=label, visible=visible, filterable=filterable, min_width=120,
         allow_custom_value=filterable,
     )  # fmt: skip
@@ -165,8 +166,8 @@ def _option(option: Option) -> Any:
     title = option.title.removeprefix("The ").capitalize()
     info = option.help or None
     if option.choices:
-        return gr.Radio(list(option.choices), value=option.default, label=title, info=info, elem_classes="pg-pills")
+        return Radio(list(option.choices), value=option.default, label=title, info=info, elem_classes="pg-pills")
     if isinstance(option.default, bool):
         return gr.Checkbox(option.default, label=title, info=info)
     step = 1 if isinstance(option.default, int) else 0.01
-    return gr.Slider(option.low, option.high, value=option.default, step=step, label=title, info=info)
+    return Slider(option.low, option.high, value=option.default, step=step, label=title, info=info)

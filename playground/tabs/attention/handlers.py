@@ -31,6 +31,7 @@ from playground.tabs.attention.leaving import call
 from playground.tabs.attention.looks import Asked
 from playground.tabs.attention.parts import Parts
 from playground.tabs.attention.trust import checks_of
+from playground.tabs.words import problem
 from playground.tabs.working import let_last_step_pass, told
 from playground.texts import say
 from playground.trace import Trace
@@ -75,13 +76,13 @@ class Handlers:
 
         Nothing changes where the map that is shown is of this picture and model.
         """
-        if picture is None:
-            return gr.skip()
         parts = self.parts
         before, done = settings[:2]
+        if picture is None:
+            return {parts.problem: problem(say("attention_no_picture")), **self.failed(before)}
         with sentences():
             if done is not None and before.asked == asked_of(picture, model):
-                return gr.skip()
+                return {parts.problem: ""}
             held = look(picture, model)
             asked = parts.fields.wish(settings[OWN:])
             names = [method.name for method in held.methods]
@@ -90,31 +91,32 @@ class Handlers:
             todo, strength, shared, chosen = settings[2:6]
             wish = Wish(method.name, options=options)
             given = Given(held, None, todo, strength, shared, chosen, 0, (None,) * 4, wish)
-            fresh = {parts.held: held, parts.shown: None, **self._box((None,) * 4)}
+            fresh = {parts.held: held, parts.problem: "", **self._no_map(held), **self._box((None,) * 4)}
             if method.needs == "perturbation":
-                return {**fresh, parts.view: drawing.picture(held), **self._waiting(given)}
+                return {**fresh, **self._waiting(given)}
             try:
                 return {**fresh, **self._made(picture, given)}
             except ValueError as error:
-                nothing = {
-                    parts.caption: words.sentence(str(error)),
-                    parts.legend: "",
-                    parts.view: drawing.picture(held),
-                }
-                return {**fresh, **parts.fields.of_method(held, method), **nothing, **self._nothing_below()}
+                return {**fresh, **parts.fields.of_method(held, method), parts.caption: words.sentence(str(error))}
+
+    def failed(self, before: Held | None) -> Updates:
+        """No longer promise a first map, where a picture or model could not be answered."""
+        return {self.parts.caption: words.none_yet() if before is None else gr.skip()}
 
     def quietly(self, answer: Callable[[], Updates]) -> Updates:
         """Return the answer, or the sentence of its refusal: a handler outside the queue cannot raise one aloud."""
         try:
             return {self.parts.problem: "", **answer()}
         except gr.Error as error:
-            return {self.parts.problem: words.problem(str(error.message))}
+            return {self.parts.problem: problem(str(error.message))}
 
     def change(self, *settings: Any) -> Updates:
         """Answer another method, option, layer, head, place, object or class; without the model where that can be."""
         with sentences():
             given = self._given(settings)
-            return self._wished(given) if given else {}
+            if given is None or (given.shown is not None and given.wish == given.shown.wish):
+                return {}
+            return self._wished(given)
 
     def click(self, event: gr.EventData, *settings: Any) -> Updates:
         """Answer a click on the picture: another patch, or another object."""
@@ -322,15 +324,17 @@ class Handlers:
         return self._page(given, explained(given.held, given.wish, given.shown, trace))
 
     def _waiting(self, given: Given) -> Updates:
-        """Show the method's fields and the button that starts it."""
+        """Show the method's fields and the button that starts it, and no map of another method."""
         parts, method = self.parts, method_of(given.wish.method)
         ready = {
             parts.caption: words.ready(method),
             parts.run: gr.update(visible=True),
             parts.stop: gr.update(visible=False),
         }
-        below = self._nothing_below() if given.shown is None else {}
-        return {**parts.fields.of_method(given.held, method), **ready, **below}
+        updates = {**parts.fields.of_method(given.held, method), **ready}
+        if given.shown is not None and given.shown.made.method != method.name:
+            updates |= self._no_map(given.held)
+        return updates
 
     def _page(self, given: Given, shown: Shown) -> Updates:
         """Everything that changes with a new map."""
@@ -369,6 +373,12 @@ class Handlers:
             parts.shared: gr.update(visible=chosen in ("tiles", "terms", "mask")),
             parts.more: said,
         }
+
+    def _no_map(self, held: Held) -> Updates:
+        """The picture alone, until there is a map."""
+        parts = self.parts
+        nothing = {parts.shown: None, parts.legend: "", parts.leaving.call: ""}
+        return {**nothing, parts.view: drawing.picture(held), **self._nothing_below()}
 
     def _nothing_below(self) -> Updates:
         parts = self.parts

@@ -40,7 +40,8 @@ def build(panel: Panel) -> None:
     def without(*settings: Any) -> Updates:
         return do.quietly(lambda: do.without_artefacts(*settings))
 
-    panel.when_open(do.begin, parts.settings, parts.outputs, parts.view)
+    for begun in panel.when_open(do.begin, parts.settings, parts.outputs, parts.view):
+        begun.failure(do.failed, parts.held, parts.caption, **quick)
     asked = parts.todo.change(
         do.run, inputs, parts.outputs, **{**slow, "show_progress_on": parts.view, "show_progress": "full"}
     )
@@ -52,13 +53,14 @@ def build(panel: Panel) -> None:
     for listen in panel.changes:  # nobody waits for what is said of the picture or model before
         listen(None, None, None, cancels=[asked, pressed, *measured], **private)
     anew = {**quick, "cancels": measured}  # what is being measured belongs to the map and look before
-    gr.on([field.input for field in parts.fields.inputs], change, parts.settings, parts.outputs, **anew)
+    chosen = [field.change if isinstance(field, gr.Slider) else field.input for field in parts.fields.inputs]
+    gr.on(chosen, change, parts.settings, parts.outputs, **anew)
     parts.view.pick(click, parts.settings, parts.outputs, **anew)
     parts.further.pick(choose, parts.settings, parts.outputs, **anew)
     parts.without.click(without, parts.settings, parts.outputs, **anew)
     below = [*parts.below, parts.problem]
     gr.on([parts.look.input, parts.shared.input], look_at, parts.settings, below, **anew)
-    parts.strength.input(redraw, parts.settings, [parts.view, parts.problem], **quick)
+    parts.strength.change(redraw, parts.settings, [parts.view, parts.problem], **quick)
     stopped = parts.stop.click(None, None, None, cancels=[asked, pressed], **private)
     stopped.then(do.stopped, None, parts.outputs, **quick)  # in the same event it could come before the last step
     halted = parts.halt.click(None, None, None, cancels=measured, **private)

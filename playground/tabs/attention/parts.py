@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.components import PlotlyView
+from playground.components import PlotlyView, Radio, Slider
 from playground.figures.overlay import HEIGHT, STRENGTH
 from playground.tabs.attention import words
 from playground.tabs.attention.fields import Fields, build_fields
@@ -102,14 +102,14 @@ def lay_out() -> Parts:
         with gr.Column(scale=3, min_width=320):
             view = PlotlyView(height=HEIGHT, elem_id="pg-map-view")
             legend = gr.HTML(apply_default_css=False)
-            strength = gr.Slider(0, 1, STRENGTH, step=0.05, label=say("strength"))
+            strength = Slider(0, 1, STRENGTH, step=0.05, label=say("strength"))
             leaving = build_leaving()
         with gr.Column(scale=2, min_width=240, elem_id="pg-map-fields"):
             fields = build_fields()
             with gr.Row(elem_classes="pg-pair"):
                 run = gr.Button(say("run_method"), variant="primary", visible=False, min_width=80)
                 stop = gr.Button(say("stop_method"), visible=False, min_width=80)
-    look = gr.Radio([], label=say("looks"), visible=False, elem_id="pg-looks", elem_classes="pg-pills")
+    look = Radio([], label=say("looks"), visible=False, elem_id="pg-looks", elem_classes="pg-pills")
     about = gr.HTML(apply_default_css=False)
     with gr.Row(elem_classes="pg-pair"):
         measure = gr.Button(say("trust_run"), variant="primary", visible=False, min_width=80)

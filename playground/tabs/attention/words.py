@@ -36,14 +36,14 @@ def waiting() -> str:
     return _lines(say("attention_waiting"), "")
 
 
+def none_yet() -> str:
+    """What stands there where the first map could not be made."""
+    return _lines(say("attention_none_yet"), "")
+
+
 def sentence(text: str) -> str:
     """Say why there is no new map."""
     return _lines(say("attention_none"), text)
-
-
-def problem(text: str) -> str:
-    """Say why what was asked cannot be shown; the last map stays."""
-    return f'<p class="pg-problem" role="alert">{escape(text)}</p>'
 
 
 def ready(method: Method) -> str:
