@@ -1,8 +1,8 @@
 """The page, as `python app.py` and a Hugging Face Space run it."""
 
-from playground import launch, ui
+import sys
 
-demo = ui.build()
+from playground.__main__ import main
 
 if __name__ == "__main__":
-    launch.serve(page=demo)
+    raise SystemExit(main(["serve", *sys.argv[1:]]))

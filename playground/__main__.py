@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from playground import address
 from playground.commands import COMMANDS, module
 
 
@@ -52,9 +53,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="open the page")
     serve.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)"
+        "--host", help=f"address to listen on (default: {address.NAME}, else {address.HERE}: this machine only)"
     )
-    serve.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
+    serve.add_argument("--port", type=int, help=f"port (default: {address.PORT}, else the first free one from 7860)")
     serve.set_defaults(run=_serve)
 
     commands.add_parser("train", help="train a recipe and measure it: `train --help` tells more")
@@ -114,9 +115,10 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    host, port = address.address(options.host, options.port)  # first: what is wrong here fails as Gradio is loaded
     from playground import launch
 
-    launch.serve(options.host, options.port)
+    launch.serve(host, port)
     return 0
 
 

@@ -11,14 +11,10 @@ from playground.tabs import controls, examples, predict
 from playground.web import Guard, bundle_route, pictures_route
 
 
-def serve(host: str | None = None, port: int | None = None, page: ui.Page | None = None) -> None:
-    """Serve the page until stopped.
-
-    host, port: None means as GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say, else 127.0.0.1, and from 7860 the first
-    free one.
-    """
+def serve(host: str, port: int | None) -> None:
+    """Serve the page until stopped; without a port, on the first free one from 7860."""
     threading.Thread(target=warm, daemon=True).start()
-    page = ui.build() if page is None else page
+    page = ui.build()
     page.queue(max_size=32, default_concurrency_limit=4, api_open=False)
     names = frozenset({"predict", *(str(fn.api_name) for fn in page.fns.values() if fn.api_name)})
     page.launch(

@@ -15,9 +15,10 @@ from hand_made import BOXES, CLASSES, NASTY, SEGMENTS, answer, photo
 from PIL import Image
 
 from playground.components import ModelImage, PlotlyView, sentences
+from playground.explanations import METHODS
 from playground.figures.bars import bars
 from playground.figures.picture import encode
-from playground.image import Picture
+from playground.image import Picture, read
 from playground.models import FAMILIES, catalogue
 from playground.tabs import TABS, controls, examples, predict, words
 from playground.texts import en
@@ -254,3 +255,25 @@ def test_an_unknown_model_is_refused_without_repeating_it_at_length(model: objec
     with pytest.raises(ValueError) as refused:
         predict.ask(Picture(photo(), ()), model)
     assert len(str(refused.value)) < 300
+
+
+def test_the_readme_counts_the_methods() -> None:
+    numbers = ("eight", "nine", "ten", "eleven", "twelve")
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert f"| Attention | {numbers[len(METHODS) - 8]} methods" in readme
+
+
+def test_a_picture_put_back_brings_its_headline_back() -> None:
+    with gr.Blocks():
+        page = predict.lay_out()
+    photo, model = examples.first_photo(), controls.first_model()
+    assert photo is not None and model is not None
+    picture = read(photo)
+    held = predict.ask(picture, model)
+    gone = page.run(None, model, held, 5, 0.5, lambda share, text: None)
+    assert "Choose a picture" in gone[page.headline]
+    again = page.run(picture, model, held, 5, 0.5, lambda share, text: None)
+    assert again == {page.headline: words.headline(held.prediction, 0.5)}
+    assert "below" not in page.run(None, model, None, 5, 0.5, lambda share, text: None)[page.headline]
+    assert page.failed(held) == gr.skip()
+    assert "No answer yet" in page.failed(None)

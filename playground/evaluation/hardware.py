@@ -18,7 +18,8 @@ def hardware(device: torch.device | None = None) -> str:
     device = device or inference.pick_device()
     if device.type != "cpu":
         return inference.device_name(device)
-    said = f"{torch.get_num_threads()} thread(s) of {_processor()}"
+    threads = torch.get_num_threads()
+    said = f"{threads} thread{'s' if threads > 1 else ''} of {_processor()}"
     return said + ", shared with other work" if busy() else said
 
 

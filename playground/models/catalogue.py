@@ -193,7 +193,7 @@ def find(name: object) -> Card:
         if isinstance(found, Card):
             return found
         raise CardError(
-            f"The card of the built-in model {text} is damaged, so it cannot be used; the others still work."
+            f"The card of the bundled model {text} is damaged, so it cannot be used; the others still work."
         )
     for card in HUB:
         if text in (card.name, card.repo):

@@ -42,7 +42,7 @@ MB = 1e6
 # weights_only=True: see `weights.py`.
 PICKLED = {"facebook/detr-resnet-50-panoptic": "pytorch_model.bin"}
 
-INSTEAD = "or choose a built-in model"
+INSTEAD = "or choose a bundled model"
 Progress = Callable[[float, str], None]
 Answer = TypeVar("Answer")
 

@@ -158,7 +158,7 @@ def _read_hub(card: Card, path: Path) -> State:
 def _read_bundled(card: Card) -> State:
     """Read the whole file once, so that the bytes that are checked are the bytes that are used."""
     damaged = WeightsError(
-        f"The file of the built-in model {card.title} is damaged or missing; "
+        f"The file of the bundled model {card.title} is damaged or missing; "
         "download the project again, or choose another model, the others still work."
     )
     try:

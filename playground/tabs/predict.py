@@ -21,6 +21,7 @@ from playground.tabs.controls import Panel
 from playground.texts import say
 from playground.trace import Prediction
 
+Updates = dict[Any, Any]
 MOST_CLASSES = 10
 CLASSES = 5
 
@@ -72,8 +73,82 @@ def draw(answer: Answer, top_k: Any, threshold: Any) -> Figure | None:
     return answer.segments
 
 
-def build(panel: Panel) -> None:
-    """Lay out the tab and wire it to the panel."""
+@dataclass(frozen=True, eq=False)
+class Page:
+    """The components of the tab, and the handlers, which return updates by component."""
+
+    answer: gr.State
+    headline: gr.HTML
+    view: PlotlyView
+    top_k: Slider
+    threshold: Slider
+    problem: gr.HTML
+    table: gr.HTML
+    facts: gr.HTML
+
+    @property
+    def settings(self) -> list[Any]:
+        """What handlers read besides picture and model."""
+        return [self.answer, self.top_k, self.threshold]
+
+    @property
+    def drawn(self) -> list[Any]:
+        """What drawing changes."""
+        return [self.view, self.headline, self.table, self.problem]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What an answer changes."""
+        return [*self.settings, *self.drawn, self.facts]
+
+    def run(
+        self,
+        picture: Picture | None,
+        model: Any,
+        before: Answer | None,
+        classes: Any,
+        least: Any,
+        progress: Callable[[float, str], None],
+    ) -> Updates:
+        """Answer another picture or model."""
+        if picture is None:
+            return {self.headline: words.no_picture(answered=before is not None)}
+        if before is not None and before.asked == (content_key(picture), str(model)):
+            return {self.headline: words.headline(before.prediction, least)}
+        with sentences():
+            held = ask(picture, model, progress)
+            least = least_score(held, before, least)
+            return {
+                self.answer: held,
+                self.top_k: gr.update(visible=held.prediction.task == "classification"),
+                self.threshold: gr.update(value=least, visible=held.prediction.task == "detection"),
+                self.facts: words.facts(held.prediction, held.card),
+                **self._redrawn(held, classes, least),
+            }
+
+    def failed(self, held: Answer | None) -> Any:
+        """Return a headline that promises no first answer any more, where it could not be made."""
+        return words.none_yet() if held is None else gr.skip()
+
+    def redraw(self, held: Answer | None, classes: Any, least: Any) -> Updates:
+        """Draw the answer with other settings; a refusal is said beside them, for outside the queue none is heard."""
+        try:
+            return gr.skip() if held is None else self._redrawn(held, classes, least)
+        except ValueError as error:
+            return {self.problem: words.problem(str(error))}
+
+    def _redrawn(self, held: Answer, classes: Any, least: Any) -> Updates:
+        figure = draw(held, classes, least)
+        return {
+            self.view: gr.update(value=figure, visible=figure is not None),
+            self.headline: words.headline(held.prediction, least),
+            self.table: words.table(held.prediction, least, classes),
+            self.problem: "",
+        }
+
+
+def lay_out() -> Page:
+    """Lay out the tab inside the current context."""
     answer = gr.State(None)
     headline = gr.HTML(words.waiting(), elem_id="pg-headline", apply_default_css=False)
     view = PlotlyView(height=ROW * CLASSES, elem_id="pg-view")
@@ -92,15 +167,13 @@ def build(panel: Panel) -> None:
     problem = gr.HTML(elem_id="pg-predict-problem", apply_default_css=False)
     table = gr.HTML(elem_id="pg-table", apply_default_css=False)
     facts = gr.HTML(elem_id="pg-facts", apply_default_css=False)
+    return Page(answer, headline, view, top_k, threshold, problem, table, facts)
 
-    def redrawn(held: Answer, classes: Any, least: Any) -> dict[Any, Any]:
-        figure = draw(held, classes, least)
-        return {
-            view: gr.update(value=figure, visible=figure is not None),
-            headline: words.headline(held.prediction, least),
-            table: words.table(held.prediction, least, classes),
-            problem: "",
-        }
+
+def build(panel: Panel) -> None:
+    """Lay out the tab and wire it to the panel."""
+    page = lay_out()
+    quick: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 
     def run(
         picture: Picture | None,
@@ -109,40 +182,10 @@ def build(panel: Panel) -> None:
         classes: Any,
         least: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> dict[Any, Any]:
-        if picture is None:
-            return {headline: words.no_picture(answered=before is not None)}
-        if before is not None and before.asked == (content_key(picture), str(model)):
-            return gr.skip()
-        with sentences():
-            held = ask(picture, model, lambda share, text: progress(share, desc=text))
-            least = least_score(held, before, least)
-            return {
-                answer: held,
-                top_k: gr.update(visible=held.prediction.task == "classification"),
-                threshold: gr.update(value=least, visible=held.prediction.task == "detection"),
-                facts: words.facts(held.prediction, held.card),
-                **redrawn(held, classes, least),
-            }
+    ) -> Updates:
+        return page.run(picture, model, before, classes, least, lambda share, text: progress(share, desc=text))
 
-    def redraw(held: Answer | None, classes: Any, least: Any) -> dict[Any, Any]:
-        try:
-            return gr.skip() if held is None else redrawn(held, classes, least)
-        except ValueError as error:  # outside the queue, where none can be raised aloud
-            return {problem: words.problem(str(error))}
-
-    def failed(held: Answer | None) -> Any:
-        return words.none_yet() if held is None else gr.skip()
-
-    shown = [answer, view, headline, top_k, threshold, table, facts, problem]
-    quick: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    for asked in panel.when_open(run, [answer, top_k, threshold], shown, view):
-        asked.failure(failed, answer, headline, **quick)
-    gr.on(
-        [top_k.change, threshold.change],  # typed, dragged, put back, or brought into range by the browser
-        redraw,
-        [answer, top_k, threshold],
-        [view, headline, table, problem],
-        trigger_mode="always_last",
-        **quick,
-    )
+    for asked in panel.when_open(run, page.settings, page.outputs, page.view):
+        asked.failure(page.failed, page.answer, page.headline, **quick)
+    set_anew = [page.top_k.change, page.threshold.change]  # typed, dragged, put back, or brought into range
+    gr.on(set_anew, page.redraw, page.settings, page.drawn, **quick, trigger_mode="always_last")

@@ -38,7 +38,7 @@ TEXTS = {
     "arch_col_parameters": "Parameters",
     "arch_col_macs": "Multiply-adds",
     "arch_col_attention": "Attention",
-    "arch_col_sees": "A position sees",
+    "arch_col_sees": "Receptive field",
     "arch_col_inside": "Inside",
     "arch_col_class": "Class",
     "arch_inside": "What is inside this block",
@@ -167,7 +167,8 @@ TEXTS = {
     "study_spread": "least – greatest",
     "study_count": "Photos",
     "study_bars": "One seed; the bars are the 95 % interval of counting so many photos (Wilson 1927).",
-    "study_by": "{command} · {hardware} · {date} · {seeds} seed(s)",
+    "study_seeds": "A point is the mean of {seeds} seeds, its bar goes from the least to the greatest of them.",
+    "study_by": "{command} · {hardware} · {date}",
     # published tables
     "tables_title": "The papers’ tables, built and counted",
     "tables_more": (

@@ -52,16 +52,16 @@ TEXTS = {
     "look_slots": "Slots",
     "more_slots": (
         "Every object query has one box here: a dot in its middle, the larger the surer, and a line to the middle of "
-        "what its last layer looks at. Green is small, red wide, blue tall. One picture shows where each query answers "
-        "now; the slot map shows what it prefers over many. Click a dot to see its map."
+        "what its last layer looks at. Green is small, orange wide, blue tall. One picture shows where each query "
+        "answers now; the slot map shows what it prefers over many. Click a dot to see its map."
     ),
     "slots_counts": "{small} small, {wide} wide, {tall} tall boxes.",
     "slots_alt": "{count} object queries on the picture: where each answers and looks; the field Object chooses one",
     "look_preferred": "Slot map",
     "more_preferred": (
         "Every tile is an object query and stands for the whole picture; every dot is the middle of what the query "
-        "answered for one of many pictures. Green is small, red wide, blue tall. A query whose dots keep together has "
-        "made a place its own. The number is its mean score. Click a dot to see that query’s map of this picture."
+        "answered for one of many pictures. Green is small, orange wide, blue tall. A query whose dots keep together "
+        "has made a place its own. The number is its mean score. Click a dot to see that query’s map of this picture."
     ),
     "preferred_tile": "{query} · {share}",
     "preferred_alt": "{count} object queries: where each answered over many pictures; the field Object chooses one",
@@ -160,9 +160,9 @@ TEXTS = {
     "trust_chart": "{mode}, {fill}",
     "trust_what": "Area under the curve",
     "trust_alt": "Curves of p(class) while patches are taken away or shown, for the map, chance and the centre",
-    "trust_good": "Better than random and centre here ({fill}: {map:.2f} against {random:.2f} and {centre:.2f})",
-    "trust_no_random": "No better than random here ({fill}: {map:.2f} against {random:.2f})",
-    "trust_no_centre": "No better than the centre here ({fill}: {map:.2f} against {centre:.2f})",
+    "trust_good": "Better than random and centre here ({fill}: {map:z.3f} against {random:z.3f} and {centre:z.3f})",
+    "trust_no_random": "No better than random here ({fill}: {map:z.3f} against {random:z.3f})",
+    "trust_no_centre": "No better than the centre here ({fill}: {map:z.3f} against {centre:z.3f})",
     "fill_mean": "grey",
     "fill_blur": "blurred",
     "badge_any_class": "Ignores the class you picked",

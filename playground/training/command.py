@@ -20,7 +20,7 @@ from playground.training.session import Session
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = argparse.ArgumentParser(
-        "playground.training", description="Train one of the recipes and write its checkpoint."
+        "python -m playground train", description="Train one of the recipes and write its checkpoint."
     )
     made.add_argument("recipe", help="one of " + ", ".join(recipe.name for recipe in recipes.RECIPES))
     made.add_argument(

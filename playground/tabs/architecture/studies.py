@@ -85,7 +85,7 @@ def said(one: Study) -> str:
         [
             series.name,
             f"{p.x:g}",
-            f"{p.y:g}",
+            f"{p.y:.4g}",
             _between(*one.spread(p)),
             str(p.n),
         ]
@@ -93,9 +93,10 @@ def said(one: Study) -> str:
         for p in series.points
     ]
     head = [say("study_pick"), _axis(one.x), _axis(one.y), say("study_spread"), say("study_count")]
-    by = say("study_by", command=one.command, hardware=one.hardware, date=one.date, seeds=len(one.seeds))
+    by = say("study_by", command=one.command, hardware=one.hardware, date=one.date)
     table = words.folded(say("study_table"), words.plain_table(head, rows))
-    bars = words.about(say("study_bars")) if one.counts_photos else ""
+    several = say("study_seeds", seeds=len(one.seeds)) if len(one.seeds) > 1 else ""
+    bars = words.about(say("study_bars") if one.counts_photos else several)
     return words.about(one.question) + words.about(one.finding) + bars + words.about(by) + table
 
 

@@ -13,11 +13,11 @@ from playground.explanations.targets import attention_links
 from playground.image import Picture
 from playground.tabs.attention import boxing, detector, drawing, further, words
 from playground.tabs.attention.fields import fitted
+from playground.tabs.attention.given import OWN, Given, read
 from playground.tabs.attention.held import (
     ANSWER,
     PATCH,
     RAW,
-    XYXY,
     Held,
     Shown,
     Wish,
@@ -37,32 +37,6 @@ from playground.texts import say
 from playground.trace import Trace
 
 Updates = dict[Any, Any]
-OWN = 11  # values before those of the fields, see Parts.settings
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """What the page sends: its memory, how to draw, a box in the making, and the wish in its fields."""
-
-    held: Held
-    shown: Shown | None
-    todo: Any
-    strength: Any
-    shared: Any
-    look: Any
-    corner: Any
-    edges: tuple[Any, ...]
-    wish: Wish
-
-    @property
-    def box_xyxy(self) -> XYXY | None:
-        """The box that was drawn, None while it is not whole."""
-        return boxing.whole(self.edges)
-
-    @property
-    def share(self) -> float:
-        """The strength of the map, checked."""
-        return checks.share(self.strength, say("strength"))
 
 
 @dataclass(frozen=True)
@@ -261,15 +235,7 @@ class Handlers:
             return self._below(given) if given and given.shown else gr.skip()
 
     def _given(self, settings: tuple[Any, ...]) -> Given | None:
-        held, shown, todo, strength, shared, chosen, corner, *edges = settings[:OWN]
-        if held is None:
-            return None
-        wish = self.parts.fields.wish(settings[OWN:])
-        if shown is not None and shown.made.method != wish.method:  # another method has other layers
-            wish = replace(wish, layer=None, head=None)
-        if shown is not None and shown.asks_query and wish.query != shown.wish.query:  # another object, another class
-            wish = replace(wish, class_index=None)
-        return Given(held, shown, todo, strength, shared, chosen, corner, tuple(edges), wish)
+        return read(self.parts.fields, settings)
 
     def _for_query(self, given: Given, trace: Trace, query: int) -> Given:
         """Ask for another object query: by the method shown where it starts from one, else what the query looks at."""

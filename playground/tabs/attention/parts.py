@@ -65,7 +65,7 @@ class Parts:
 
     @property
     def settings(self) -> list[Any]:
-        """What every handler reads besides the picture, in the order of `handlers.Given`, the fields last."""
+        """What every handler reads besides the picture, in the order of `given.Given`, the fields last."""
         own = [self.held, self.shown, self.todo, self.strength, self.shared, self.look]
         return [*own, *self.box.settings, *self.fields.inputs]
 
