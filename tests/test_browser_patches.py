@@ -69,6 +69,7 @@ def test_a_patch_can_be_clicked_or_typed_without_another_run(opened: Visit) -> N
 
 
 def test_the_story_plays_to_its_end_in_the_browser_alone(opened: Visit) -> None:
+    opened.settle()
     steps, asked = opened.tab.locator("#pg-patchify .pg-step"), len(opened.asked)
     expect(steps.first).to_have_attribute("aria-current", "step")
     opened.tab.locator("#pg-patchify .pg-play").click()
@@ -181,17 +182,43 @@ def test_alike_patches_and_a_second_picture(opened: Visit, tmp_path: Path) -> No
     expect(other).to_have_attribute("aria-label", re.compile("best match"))  # nothing is lost
 
 
-def test_another_resolution_is_answered_on_release(opened: Visit) -> None:
+def test_another_resolution_is_answered(opened: Visit) -> None:
     opened.choose_family("ViT")
     opened.settle()
     open_part(opened, "3 Positions")
     expect(opened.tab.locator("#pg-resolution-answer th")).to_have_count(1, timeout=SLOW)
-    slider = opened.tab.locator("#pg-resolution input[type=range]")
-    box = slider.bounding_box()
-    assert box is not None
-    slider.scroll_into_view_if_needed()
     click_in(opened, "#pg-resolution input[type=range]", 0.6, 0.5)
-    expect(opened.tab.locator("#pg-resolution-answer th")).to_have_count(2, timeout=SLOW)
+    sides = opened.tab.locator("#pg-resolution-answer th")
+    expect(sides).to_have_count(2, timeout=SLOW)
+    slider, number = (opened.tab.locator(f"#pg-resolution input[type={kind}]") for kind in ("range", "number"))
+    before = sides.last.inner_text()
+    slider.press("ArrowRight")
+    expect(sides.last).not_to_have_text(before, timeout=SLOW)
+    number.fill("96")
+    expect(sides.last).to_contain_text("96", timeout=SLOW)
+    number.fill("7")
+    expect(opened.tab.locator("#pg-patches-problem")).to_contain_text("must be a whole number from", timeout=20_000)
+    expect(sides.last).to_contain_text("96")
+    number.fill("64")
+    expect(sides).to_have_count(1, timeout=SLOW)  # its own size
+    expect(opened.tab.locator("#pg-patches-problem")).to_have_text("")
+
+
+def test_a_model_that_cannot_be_had_leaves_the_pickers_at_those_that_answered(opened: Visit) -> None:
+    """Without a network every model of the Hub fails."""
+    tab = opened.tab
+    for part, field in (("1 Cut", "#pg-model"), ("6 Two models", "#pg-twin-model")):
+        open_part(opened, part)
+        opened.settle()
+        model = tab.locator(f"{field} input")
+        before = model.input_value()
+        model.click()
+        tab.get_by_role("option").filter(has_text="Hub").first.click()
+        expect(tab.locator(".toast-body")).to_have_count(1, timeout=SLOW)
+        expect(model).to_have_value(before, timeout=SLOW)
+        opened.settle()
+        expect(tab.locator(".toast-body")).to_have_count(1)
+        tab.locator(".toast-close").click()
 
 
 def test_tokens_and_figures_leave(opened: Visit, tmp_path: Path) -> None:

@@ -134,13 +134,21 @@ def test_a_model_without_patch_tokens_says_so_and_nothing_breaks(page: Page, mon
     assert page.depth.view not in made
 
 
-def test_an_unknown_model_is_a_sentence(page: Page) -> None:
-    made = begun(page, "no-such-model", "depth")
-    assert 'role="alert"' in made[page.problem]
+def test_an_unknown_model_is_said_aloud_so_that_the_picker_goes_back(page: Page) -> None:
+    with pytest.raises(gr.Error, match="no-such-model"):
+        begun(page, "no-such-model", "depth")
 
 
-def test_without_a_picture_nothing_changes(page: Page) -> None:
-    assert page.depth.view not in page.begin(None, "vit", None, "depth", *START)
+def test_a_second_model_that_fails_gives_way_to_the_one_before(page: Page) -> None:
+    made = begun(page, "vit", "twin")
+    assert page.twin.go_back(made[page.twin.other]) == made[page.twin.model]
+    assert page.twin.go_back(None) == gr.skip()
+
+
+def test_without_a_picture_that_is_said_and_nothing_else_changes(page: Page) -> None:
+    made = page.begin(None, "vit", None, "depth", *START)
+    assert list(made) == [page.problem]
+    assert "no picture" in made[page.problem]
 
 
 def test_a_trace_that_made_room_is_asked_for_again(page: Page) -> None:

@@ -31,6 +31,7 @@ TEXTS = {
     "predict": "Predict",
     "top_k": "Classes shown",
     "threshold": "Least score of a box",
+    "no_picture": "There is no picture; choose an example or drop in your own.",
     "none_yet": "No answer yet",
     "choose_picture": "Choose a picture first.",
     "choose_picture_more": "The answer below is for the picture before.",

@@ -7,7 +7,6 @@ TEXTS = {
     "attention_none": "No new map",
     "attention_ready": "This method runs the model many times. Press the button to start; you can stop it.",
     "attention_running": "{title}: {share}",
-    "attention_no_picture": "There is no picture; choose or drop one above to see a map of it.",
     "attention_stopped": "Stopped; the last map stays.",
     "attention_bare_alt": "The picture without a map",
     "shared_scale": "One scale for all tiles (square root)",

@@ -53,7 +53,7 @@ class Handlers:
         parts = self.parts
         before, done = settings[:2]
         if picture is None:
-            return {parts.problem: problem(say("attention_no_picture")), **self.failed(before)}
+            return {parts.problem: problem(say("no_picture")), **self.failed(before)}
         with sentences():
             if done is not None and before.asked == asked_of(picture, model):
                 return {parts.problem: ""}

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from playground import checks
-from playground.components import ModelImage, PlotlyView
+from playground.components import ModelImage, PlotlyView, Slider
 from playground.embeddings.clusters import kmeans_sets
 from playground.embeddings.similarity import between, nearest
 from playground.embeddings.tokens import GridTokens, grid_tokens
@@ -226,11 +226,11 @@ def lay_out() -> Part:
         with gr.Column(min_width=300):
             there = PlotlyView(height=10, elem_id="pg-likeness-other")
             said = gr.HTML(apply_default_css=False)
-            layer = gr.Slider(0, 1, 1, step=1, label=say("layer_number"), elem_id="pg-likeness-layer")
-            name = gr.HTML(apply_default_css=False)
-            count = gr.Slider(
-                FEWEST, MOST, CLUSTERS, step=1, label=say("clusters"), visible=False, elem_id="pg-clusters"
+            layer = Slider(  # nothing to go back to: the last layer is another number with every model
+                0, 1, 1, step=1, label=say("layer_number"), buttons=[], elem_id="pg-likeness-layer"
             )
+            name = gr.HTML(apply_default_css=False)
+            count = Slider(FEWEST, MOST, CLUSTERS, step=1, label=say("clusters"), visible=False, elem_id="pg-clusters")
             with gr.Row(elem_classes="pg-pair"):
                 row = gr.Number(None, label=say("row_plain"), precision=0, min_width=80, elem_id="pg-likeness-row")
                 col = gr.Number(None, label=say("column_plain"), precision=0, min_width=80, elem_id="pg-likeness-col")

@@ -8,13 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from playground import checks
+from playground import checks, inference
 from playground.components import sentences
 from playground.image import Picture
+from playground.models import catalogue
 from playground.tabs.controls import Panel
 from playground.tabs.patches import depth, filters, likeness, patchify, positions, twin
-from playground.tabs.patches.held import Held, look
+from playground.tabs.patches.held import Held, look, of
 from playground.tabs.patches.leaving import Leaving, build_leaving, wire
+from playground.tabs.words import problem
 from playground.texts import say
 
 Updates = dict[Any, Any]
@@ -56,23 +58,21 @@ class Page:
     def begin(self, picture: Picture | None, model: Any, *settings: Any) -> Updates:
         """Answer another picture or model, or a part that was opened: draws what is open and not yet drawn."""
         if picture is None:
-            return gr.skip()
+            return {self.problem: problem(say("no_picture"))}
         held, opened, values = settings[0], settings[1], settings[2:]
         opened = opened if opened in PARTS else PARTS[0]
         with sentences():
+            same = isinstance(held, Held) and held.key == picture.key and held.card.name == model
+            again = same and ("drawn", opened) in held.memo
+            if again and held.trace is not None:
+                return {self.problem: ""}
+            card = catalogue.find(model)
+            inference.trace(picture, card)  # what fails here sends the picker back to the model that answered
             try:
-                same = isinstance(held, Held) and held.key == picture.key and held.card.name == model
-                again = same and ("drawn", opened) in held.memo
-                if not same or held.trace is None:
-                    held = look(picture, model)
-                elif again:
-                    return gr.skip()
-            except ValueError as error:
-                return {self.problem: problem(str(error))}  # what was drawn stays, and can still be clicked
-            try:
+                held = held if same and held.trace is not None else of(picture, card)
                 made = self._part(opened, picture, held, values, again)
             except ValueError as error:
-                return {self.held: held, self.problem: problem(str(error))}
+                return {self.held: held, self.problem: problem(str(error))}  # what was drawn stays
             held.memo["drawn", opened] = True
             return {self.held: held, self.problem: "", **self.leaving.of(held), **made}
 
@@ -106,11 +106,6 @@ class Page:
                 return {self.problem: "", **answer(held, trace, *values)}
         except gr.Error as error:
             return {self.problem: problem(str(error.message))}
-
-
-def problem(text: str) -> str:
-    """Return the sentence of a refusal as HTML."""
-    return f'<p class="pg-problem" role="alert">{escape(text)}</p>'
 
 
 def lay_out() -> Page:
@@ -203,7 +198,8 @@ def _wire_quick(page: Page, quick: dict[str, Any]) -> None:
     places.grid.pick(place_picked, chosen, [*places.outputs, *always], **quick)
     wished = [*memory, *like.inputs]
     fields = [like.how, like.layer, like.row, like.col, like.count]
-    gr.on([field.input for field in fields], likened, wished, [*like.outputs, *always], **quick)
+    set_anew = [field.change if isinstance(field, gr.Slider) else field.input for field in fields]
+    gr.on(set_anew, likened, wished, [*like.outputs, *always], **quick)
     like.here.pick(like_picked, wished, [*like.outputs, *always], **quick)
     for view in (two.first, two.second):
         view.pick(two_picked, [*memory, two.other], [two.first, two.second, *always], **quick)
@@ -217,12 +213,18 @@ def _wire_slow(page: Page, panel: Panel, slow: dict[str, Any], private: dict[str
         return _aloud(picture, held, lambda trace: deep.another(held, trace, how))
 
     def at_side(picture: Picture | None, held: Any, *values: Any) -> Updates:
-        return _aloud(picture, held, lambda trace: places.at_side(picture, held, *values))  # type: ignore[arg-type]
+        try:
+            found = _answered(picture, held, lambda trace: places.at_side(picture, held, *values))  # type: ignore[arg-type]
+            return {page.problem: "", **found} if found else gr.skip()
+        except ValueError as error:
+            return {page.problem: problem(str(error))}
 
     def beside(picture: Picture | None, held: Any, second: Picture | None, *values: Any) -> Updates:
         return _aloud(picture, held, lambda trace: like.beside(held, trace, second, *values))
 
-    def two_models(picture: Picture | None, held: Any, model: Any) -> Updates:
+    def two_models(picture: Picture | None, held: Any, other: Any, model: Any) -> Updates:
+        if isinstance(other, Held) and picture is not None and (other.key, other.card.name) == (picture.key, model):
+            return gr.skip()
         return _aloud(picture, held, lambda trace: two.ask(picture, held, trace, model))  # type: ignore[arg-type]
 
     def sampled(number: Any) -> Any:
@@ -230,7 +232,8 @@ def _wire_slow(page: Page, panel: Panel, slow: dict[str, Any], private: dict[str
             return likeness.sample_of(number)
 
     asked = [panel.picture, page.held]
-    places.side.release(at_side, [*asked, *places.inputs], places.outputs, **_waiting(slow, places.grid))
+    sized = [*places.outputs, page.problem]
+    places.side.change(at_side, [*asked, *places.inputs], sized, **_waiting(slow, places.grid))
     second = [*asked, like.upload, *like.inputs]
     compared = _waiting(slow, like.here)
     read = like.upload.input(beside, second, like.outputs, **compared)
@@ -241,16 +244,21 @@ def _wire_slow(page: Page, panel: Panel, slow: dict[str, Any], private: dict[str
     read.failure(None, None, like.upload, js=PUT_BACK, **private)
     alone = {**_waiting(slow, deep.cloud), "concurrency_id": "cloud"}  # seconds without a model: others need not wait
     deep.how.input(another_cloud, [*asked, deep.how], [deep.cloud, deep.about], **alone)
-    two.model.input(two_models, [*asked, two.model], two.outputs, **_waiting(slow, two.view))
+    second_asked = two.model.change(two_models, [*asked, two.other, two.model], two.outputs, **_waiting(slow, two.view))
+    second_asked.failure(two.go_back, two.other, two.model, queue=False, show_progress="hidden", **private)
 
 
 def _aloud(picture: Picture | None, held: Any, answer: Callable[[Any], Updates]) -> Updates:
     """Return the answer of a queued handler; what is refused is said aloud."""
     with sentences():
-        if picture is None or not isinstance(held, Held):
-            return gr.skip()
-        trace = held.trace or look(picture, held.card.name).trace
-        return answer(trace)
+        return _answered(picture, held, answer) or gr.skip()
+
+
+def _answered(picture: Picture | None, held: Any, answer: Callable[[Any], Updates]) -> Updates:
+    """Return the answer from the kept trace or one made again, nothing before there is a picture."""
+    if picture is None or not isinstance(held, Held):
+        return {}
+    return answer(held.trace or look(picture, held.card.name).trace)
 
 
 def _waiting(slow: dict[str, Any], view: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from playground import checks, inference
-from playground.components import PlotlyView
+from playground.components import PlotlyView, Slider
 from playground.embeddings.positions import (
     Positions,
     distance_curves,
@@ -164,7 +164,9 @@ def lay_out() -> Part:
                 col = gr.Number(None, label=say("column_plain"), precision=0, min_width=80, visible=False)
     curves = PlotlyView(height=10, elem_id="pg-position-curves")
     resized = gr.HTML(apply_default_css=False)
-    side = gr.Slider(32, 1024, 224, step=1, label=say("resolution_side"), elem_id="pg-resolution")
+    side = Slider(  # nothing to go back to: its own size is another number with every model
+        32, 1024, 224, step=1, label=say("resolution_side"), buttons=[], elem_id="pg-resolution"
+    )
     answer = gr.HTML(apply_default_css=False, elem_id="pg-resolution-answer")
     return Part(which, about, grid, row, col, beside, view, curves, resized, side, answer)
 

@@ -68,6 +68,10 @@ class Part:
             **self.at(held, trace, other, seen, (x0 + x1) / 2, (y0 + y1) / 2),
         }
 
+    def go_back(self, other: Held | None) -> Any:
+        """Return the second model whose answer stands, after another one failed."""
+        return gr.skip() if other is None else other.card.name
+
     def at(self, held: Held, trace: Trace, other: Held, seen: Trace, x: Any, y: Any) -> Updates:
         """Draw what is like the patch under a point of the upload, by each model's last layer."""
         drawn = [alike(held, trace, x, y), alike(other, seen, x, y)]
