@@ -9,6 +9,7 @@ import pytest
 from gradio.media import MEDIA_ROOT
 
 from playground.models import catalogue
+from playground.tabs import TABS
 
 if not os.environ.get("CI"):
     pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -r requirements-dev.txt")
@@ -173,6 +174,25 @@ def test_a_model_that_cannot_be_had_leaves_the_page_working(visit: Visit) -> Non
     expect(model).to_have_value(re.compile("CoAtNet, 80"))  # the picker goes back to the model whose answer stands
     visit.choose_family("ViT")
     expect(visit.tab.locator("#pg-facts")).to_contain_text("1.6 million", timeout=PATIENCE)
+
+
+def test_another_model_is_asked_once_for_each_tab(visit: Visit) -> None:
+    visit.settle()
+    before = visit.runs()
+    visit.choose_family("Axial")
+    expect(visit.tab.locator("#pg-model input")).to_have_value(re.compile("Axial"))
+    visit.settle()
+    assert visit.runs() - before == len(TABS)
+
+
+def test_a_link_to_a_model_that_cannot_be_had_says_so_once_and_shows_another(visit: Visit, page: str) -> None:
+    name = next(card.name for card in catalogue.HUB if card.family == "vit")
+    visit.tab.goto(f"{page}/?tab=attention&s.model=%22{name}%22")
+    toast = visit.tab.locator(".toast-body")
+    expect(toast).to_have_count(1, timeout=PATIENCE)
+    expect(visit.tab.locator("#pg-map-caption")).to_contain_text(re.compile("No map yet|Raw attention"))
+    visit.settle()
+    expect(toast).to_have_count(1)
 
 
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.png", "a'b\"c.png", "😀" * 20 + ".png"])

@@ -14,6 +14,7 @@ from gradio.data_classes import ImageData
 from hand_made import BOXES, CLASSES, NASTY, SEGMENTS, answer, photo
 from PIL import Image
 
+from playground import ui
 from playground.components import ModelImage, PlotlyView, sentences
 from playground.explanations import METHODS
 from playground.figures.bars import bars
@@ -277,3 +278,15 @@ def test_a_picture_put_back_brings_its_headline_back() -> None:
     assert "below" not in page.run(None, model, None, 5, 0.5, lambda share, text: None)[page.headline]
     assert page.failed(held) == gr.skip()
     assert "No answer yet" in page.failed(None)
+
+
+def test_no_event_has_two_listeners_of_which_both_may_wait() -> None:
+    """Gradio repeats all listeners of an event where one had to wait: two that wait for each other never end."""
+    page = ui.build()
+    waiting: dict[tuple[int, str], int] = {}
+    for listener in page.fns.values():
+        for source, event in listener.targets:
+            if source in page.blocks and listener.fn is not None and listener.trigger_mode == "always_last":
+                waiting[source, event] = waiting.get((source, event), 0) + 1
+    assert waiting
+    assert max(waiting.values()) == 1

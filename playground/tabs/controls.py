@@ -17,9 +17,6 @@ from playground.texts import say
 # The browser remembers the last good picture and puts it back when a file cannot be read.
 KEEP = "(picture) => { if (picture) window.__pgPicture = picture; }"
 PUT_BACK = "(picture) => window.__pgPicture ?? picture"
-# The browser remembers the model whose answer stands in the open tab.
-ANSWERED = "(model, opened) => { if (opened === '%s') window.__pgModel = model; }"
-LAST_ANSWERED = "(model) => window.__pgModel ?? model"
 MODELS = "models"  # the field of a link that holds several models
 TASKS = ("classification", "detection", "panoptic", "features")
 
@@ -28,8 +25,8 @@ TASKS = ("classification", "detection", "panoptic", "features")
 class Panel:
     """The page, the fields every tab reads, and what to listen to for a picture or a model becoming another.
 
-    `opened` holds the key of the tab that is open. `key` and `tab` are those of the tab being laid out. `linked` are
-    the fields of the tabs that a link carries, by name.
+    `opened` holds the key of the tab that is open. `linked` are the fields of the tabs that a link carries, by name.
+    `key` is that of the tab being laid out, `shown` listens for it being opened.
     """
 
     page: gr.Blocks
@@ -40,12 +37,12 @@ class Panel:
     changes: tuple[Callable[..., Any], ...]
     linked: dict[str, Any] = field(default_factory=dict)
     key: str = ""
-    tab: gr.Tab | None = None
+    shown: Callable[..., Any] | None = None
 
     def within(self, key: str, tab: gr.Tab) -> "Panel":
         """Return the panel for laying out this tab; the browser alone notes when it is opened."""
-        tab.select(None, None, self.opened, js=f"() => '{key}'", api_visibility="private")
-        return replace(self, key=key, tab=tab)
+        noted = tab.select(None, None, self.opened, js=f"() => '{key}'", api_visibility="private")
+        return replace(self, key=key, shown=noted.then)
 
     def remember(self, name: str, component: Any) -> None:
         """Let links carry the value of this field: a bool, a number or a short text; a list under the name MODELS."""
@@ -60,85 +57,73 @@ class Panel:
         view: Any,
         also: Sequence[Callable[..., Any]] = (),
     ) -> list[Any]:
-        """Call run(picture, model, *more) when this tab is opened, and at changes as `when_asked` while it is open.
+        """Call run(picture, model, *more) when this tab is opened, and while it is open at every change.
 
-        `run` may be a generator, or have a last parameter `progress`. It is to look itself whether what it shows is
-        still what is asked. Returns what can be cancelled.
+        A change is the page being loaded, another picture or another model, and `also` further events. `run` may be a
+        generator, or have a last parameter `progress`, which is shown on `view`. It is to look itself whether what it
+        shows is still what is asked. All such calls share one place in the queue, for there is one device. A model
+        that fails gives way to the one whose answer stands in the tab. Returns what can be cancelled.
         """
-        assert self.tab is not None
-        key = self.key
+        assert self.shown is not None
+        key, answered = self.key, gr.State(None)
 
-        def if_open(picture: Any, model: Any, opened: Any, *given: Any) -> Any:
-            return run(picture, model, *given) if opened == key else gr.skip()
+        def noted(made: Any, model: Any) -> Any:
+            return {**({} if made == gr.skip() else made), answered: model}
 
-        def telling_if_open(
+        def once(picture: Any, model: Any, opened: Any, *given: Any) -> Any:
+            return noted(run(picture, model, *given), model) if opened == key else gr.skip()
+
+        def telling(
             picture: Any,
             model: Any,
             opened: Any,
             progress: gr.Progress = gr.Progress(),  # noqa: B008
             *given: Any,
         ) -> Any:
-            return run(picture, model, *given, progress=progress) if opened == key else gr.skip()
+            made = run(picture, model, *given, progress=progress) if opened == key else None
+            return gr.skip() if made is None else noted(made, model)
 
-        def steps_if_open(picture: Any, model: Any, opened: Any, *given: Any) -> Iterator[Any]:
-            if opened == key:
-                yield from run(picture, model, *given)
-            else:
+        def steps(picture: Any, model: Any, opened: Any, *given: Any) -> Iterator[Any]:
+            if opened != key:
                 yield gr.skip()  # the outputs of a generator that yields nothing would be emptied
+                return
+            for made in run(picture, model, *given):
+                yield noted(made, model)
 
         tells = "progress" in inspect.signature(run).parameters
-        once = telling_if_open if tells else if_open
-        checked = steps_if_open if inspect.isgeneratorfunction(run) else once
-        changed = self.when_asked(checked, [self.opened, *more], outputs, view, also)
-        opened = self.tab.select(
-            run,
-            [self.picture, self.model, *more],
-            outputs,
-            trigger_mode="always_last",
-            show_progress_on=view,
-            concurrency_id="model",
-            concurrency_limit=1,
-            api_visibility="private",
-        )
-        return [*changed, *self._told([opened])]
-
-    def when_asked(
-        self,
-        run: Callable[..., Any],
-        more: list[Any],
-        outputs: list[Any],
-        view: Any,
-        also: Sequence[Callable[..., Any]] = (),
-    ) -> list[Any]:
-        """Call run(picture, model, *more) at load, whenever the picture or the model becomes another, and when told.
-
-        Progress is shown on `view`. All such calls share one place in the queue, for there is one device. `also` are
-        further events. Returns what can be cancelled.
-        """
-        inputs = [self.picture, self.model, *more]
-        return self._told(
-            [
-                listen(
-                    run,
-                    inputs,
-                    outputs,
-                    trigger_mode="always_last",
-                    show_progress_on=view,
-                    concurrency_id="model",
-                    concurrency_limit=1,
-                    api_visibility="private",
-                )
-                for listen in (*self.changes, *also)
-            ]
-        )
-
-    def _told(self, asked: list[Any]) -> list[Any]:
-        """Let the browser note the model that answered in the open tab, and go back to it when another one fails."""
-        quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+        made = steps if inspect.isgeneratorfunction(run) else telling if tells else once
+        asked = [
+            listen(
+                made,
+                [self.picture, self.model, self.opened, *more],
+                [*outputs, answered],
+                trigger_mode="always_last",
+                show_progress_on=view,
+                concurrency_id="model",
+                concurrency_limit=1,
+                api_visibility="private",
+            )
+            for listen in (*self.changes, *also, self.shown)
+        ]
         for event in asked:
-            event.success(None, [self.model, self.opened], None, js=ANSWERED % self.key, **quiet)
-            event.failure(go_back, self.model, [self.family, self.model], js=LAST_ANSWERED, **quiet)
+            event.failure(
+                go_back,
+                answered,
+                [self.family, self.model],
+                show_progress="hidden",
+                queue=False,
+                api_visibility="private",
+            )
         return asked
+
+
+def following(events: list[Any]) -> Callable[..., Any]:
+    """Return what listens to events that several handlers answer: each follows one step, made in the browser.
+
+    Where one of an event's own listeners has to wait, Gradio afterwards repeats all of them, and where two of them
+    wait for each other it never ends.
+    """
+    return gr.on(events, None, None, None, js="() => {}", api_visibility="private").then
 
 
 def cards() -> list[Card]:
@@ -222,7 +207,8 @@ def build_panel(page: gr.Blocks, first_tab: str) -> Panel:
     for good in (chosen, read):
         good.success(None, picture, None, js=KEEP, api_visibility="private")
     read.failure(None, picture, picture, js=PUT_BACK, api_visibility="private")
-    changes = (model.change, chosen.success, read.success)  # and the page being opened, which a link comes before
+    # and the page being opened, which a link comes before
+    changes = (following([model.change]), chosen.success, read.success)
     return Panel(page, picture, family, model, gr.Textbox(first_tab, visible="hidden"), changes)
 
 

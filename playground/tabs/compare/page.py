@@ -12,7 +12,7 @@ from playground.tabs.attention.leaving import SAVE
 from playground.tabs.compare import picker
 from playground.tabs.compare.handlers import Handlers, Updates
 from playground.tabs.compare.parts import lay_out
-from playground.tabs.controls import MODELS, Panel
+from playground.tabs.controls import MODELS, Panel, following
 
 
 def spoken(steps: Iterator[Updates]) -> Iterator[Updates]:
@@ -63,20 +63,20 @@ def build(panel: Panel) -> None:
     for name, field in zip(names, parts.settings[1:], strict=True):
         panel.remember(name, field)
 
-    fields = [picking.models, *touching.inputs]
-    also = partial(gr.on, [field.change for field in fields])
-    asked = panel.when_open(ask, parts.settings, parts.outputs, parts.cards, [also])
+    touches = following([field.change for field in touching.inputs])
+    also = [following([picking.models.change]), touches]
+    asked = panel.when_open(ask, parts.settings, parts.outputs, parts.cards, also)
     measured = picking.measure.click(measure, inputs, parts.outputs, **slow)
     picking.models.key_up(search, picking.models, picking.models, **quick)
 
     touch = [touching.frame, touching.about, touching.problem, touching.cells, touching.strength, parts.curves]
-    gr.on([f.change for f in touching.inputs], touched, [panel.picture, *fields], touch, **quick)
+    touches(touched, [panel.picture, picking.models, *touching.inputs], touch, **quick)
     touching.frame.pick(cell, [panel.picture, *touching.inputs], touch, **quick)
     touching.clear.click(lambda: "", None, touching.cells, **quick)
 
     placing.frames.pick(pick, None, [*placing.numbers, placing.shape], **quick)
+    looked = following([field.change for field in placing.inputs])(look, inputs, parts.outputs, **slow)
     placing.shape.change(do.shape, placing.shape, list(placing.numbers[2:]), **quick)
-    looked = gr.on([field.change for field in placing.inputs], look, inputs, parts.outputs, **slow)
     halted = picking.stop.click(None, None, None, cancels=[*asked, measured, looked], **private)
     halted.then(do.stopped, parts.held, parts.outputs, **quick)  # in the same event it could come before the last step
     gr.on([parting.first.input, parting.second.input], pair, inputs, parts.outputs, **slow)
