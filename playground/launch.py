@@ -25,7 +25,7 @@ def serve(host: str, port: int | None) -> None:
         footer_links=["api"],
         run_history=False,
         show_error=False,
-        max_file_size="20mb",
+        max_file_size=image.MAX_BYTES,
         state_session_capacity=200,
         enable_monitoring=False,
         ssr_mode=False,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gradio.media import MEDIA_ROOT
 
+from playground.image import MAX_BYTES
 from playground.models import catalogue
 from playground.tabs import TABS
 
@@ -164,6 +165,38 @@ def test_a_bad_file_gets_a_sentence_and_the_last_answer_stays(visit: Visit, tmp_
     expect(visit.tab.locator("#pg-picture img")).to_have_attribute("src", re.compile("lion"))
 
 
+def test_a_file_that_is_too_large_gets_a_sentence_and_the_last_picture_stays(visit: Visit, tmp_path: Path) -> None:
+    large = tmp_path / "large.jpg"
+    large.write_bytes((PHOTOS / "lion.jpg").read_bytes() + bytes(MAX_BYTES))
+    dropped = visit.tab.evaluate_handle(
+        "(size) => { const given = new DataTransfer(); given.items.add(new File([new Uint8Array(size)], 'large.jpg',"
+        " { type: 'image/jpeg' })); return given; }",
+        MAX_BYTES + 1,
+    )
+    shown, toast = visit.tab.locator("#pg-picture img"), visit.tab.locator(".toast-body")
+    before, picture = visit.headline(), shown.get_attribute("src")
+    for send in (lambda: visit.upload(large), lambda: shown.dispatch_event("drop", {"dataTransfer": dropped})):
+        send()
+        expect(toast).to_contain_text("larger than 20 MB")
+        expect(shown).to_have_attribute("src", str(picture))
+        visit.tab.locator(".toast-close").click()
+        expect(toast).to_have_count(0)
+    assert visit.headline() == before
+
+
+def test_the_last_of_two_quick_choices_wins(visit: Visit) -> None:
+    names = ("Mountain lake with a tower", "Lion")  # the first is drawn, which takes longer
+    buttons = [visit.tab.get_by_role("button", name=name).element_handle() for name in names]
+    visit.tab.evaluate("(buttons) => buttons.forEach((button) => button.click())", buttons)
+    visit.settle()
+    answers = visit.tab.locator("#pg-table")
+    lion = answers.text_content()
+    for name in ("Tower at night", "Lion"):
+        visit.tab.get_by_role("button", name=name).click()
+        visit.settle()
+    assert answers.text_content() == lion
+
+
 def test_a_model_that_cannot_be_had_leaves_the_page_working(visit: Visit) -> None:
     before = visit.headline()
     model = visit.tab.locator("#pg-model input")
@@ -187,12 +220,14 @@ def test_another_model_is_asked_once_for_each_tab(visit: Visit) -> None:
 
 def test_a_link_to_a_model_that_cannot_be_had_says_so_once_and_shows_another(visit: Visit, page: str) -> None:
     name = next(card.name for card in catalogue.HUB if card.family == "vit")
-    visit.tab.goto(f"{page}/?tab=attention&s.model=%22{name}%22")
-    toast = visit.tab.locator(".toast-body")
+    guest = visit.tab.context.new_page()
+    guest.goto(f"{page}/?tab=attention&s.model=%22{name}%22")
+    toast = guest.locator(".toast-body")
     expect(toast).to_have_count(1, timeout=PATIENCE)
-    expect(visit.tab.locator("#pg-map-caption")).to_contain_text(re.compile("No map yet|Raw attention"))
-    visit.settle()
+    expect(guest.locator("#pg-map-caption")).to_contain_text(re.compile("No map yet|Raw attention"))
+    guest.wait_for_timeout(1500)
     expect(toast).to_have_count(1)
+    guest.close()
 
 
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.png", "a'b\"c.png", "😀" * 20 + ".png"])

@@ -290,3 +290,13 @@ def test_no_event_has_two_listeners_of_which_both_may_wait() -> None:
                 waiting[source, event] = waiting.get((source, event), 0) + 1
     assert waiting
     assert max(waiting.values()) == 1
+
+
+def test_no_listener_of_a_click_waits() -> None:
+    """Gradio gives one that waited the event of the click before."""
+    told = {"choose", "pick", "point", "key_up"}  # events that say where or what
+    listeners = [
+        fn for fn in ui.build().fns.values() if fn.fn is not None and {event for _, event in fn.targets} & told
+    ]
+    assert len(listeners) > 8
+    assert {fn.trigger_mode for fn in listeners} == {"multiple"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from playground.components import ModelImage
-from playground.image import Picture
+from playground.components import STATIC, ModelImage, sentences
+from playground.image import MAX_BYTES, TOO_MANY_BYTES, Picture
 from playground.models import FAMILIES, catalogue
 from playground.models.card import Card
 from playground.tabs.examples import build_gallery, first_photo, pick
@@ -17,6 +17,8 @@ from playground.texts import say
 # The browser remembers the last good picture and puts it back when a file cannot be read.
 KEEP = "(picture) => { if (picture) window.__pgPicture = picture; }"
 PUT_BACK = "(picture) => window.__pgPicture ?? picture"
+# A handler that waits for the one before would be given the event of that one by Gradio: clicks are sent at once.
+CLICKED: dict[str, Any] = {"trigger_mode": "multiple"}
 MODELS = "models"  # the field of a link that holds several models
 TASKS = ("classification", "detection", "panoptic", "features")
 
@@ -190,6 +192,12 @@ def build_panel(page: gr.Blocks, first_tab: str) -> Panel:
         elem_id="pg-picture",
     )
     gallery = build_gallery()
+    guard = gr.HTML(
+        f'<span hidden data-most="{MAX_BYTES}"></span>',
+        js_on_load=(STATIC / "too_large.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+    )
+    guard.refuse(too_large, None, None, show_progress="hidden", api_visibility="private")
     offered = families()
     opened = first_model()
     first = catalogue.find(opened).family if opened else next((name for _, name in offered), None)
@@ -202,7 +210,9 @@ def build_panel(page: gr.Blocks, first_tab: str) -> Panel:
         elem_id="pg-model",
     )
     family.input(pick_family, family, model, show_progress="hidden", queue=False, api_visibility="private")
-    chosen = gallery.choose(pick, None, picture, show_progress="hidden", api_visibility="private")
+    chosen = gallery.choose(
+        pick, None, picture, **CLICKED, concurrency_limit=1, show_progress="hidden", api_visibility="private"
+    )
     read = picture.input(readable, picture, None, show_progress="hidden", api_visibility="private")
     for good in (chosen, read):
         good.success(None, picture, None, js=KEEP, api_visibility="private")
@@ -228,6 +238,12 @@ def go_back(model: Any) -> tuple[Any, Any]:
 
 def _first(family: Any) -> str | None:
     return next((name for _, name in choices(family)), None)
+
+
+def too_large() -> None:
+    """Say that a file is too large, which the browser did not send."""
+    with sentences():
+        raise ValueError(TOO_MANY_BYTES)
 
 
 def readable(picture: Picture | None) -> None:

@@ -10,7 +10,7 @@ import gradio as gr
 from playground.components import sentences
 from playground.image import Picture
 from playground.tabs.architecture import body, cost, studies, tables, trade, words
-from playground.tabs.controls import Panel
+from playground.tabs.controls import CLICKED, Panel
 from playground.texts import say
 
 Updates = dict[Any, Any]
@@ -95,7 +95,7 @@ def build(panel: Panel) -> None:
     first.size.input(page.resize, everything, [*first.outputs, page.problem], **queued)
     chosen = [first.shown, first.diagram, first.block, first.details, page.problem]
     first.block.input(page.choose, [first.shown, first.block], chosen, **quick)
-    first.diagram.pick(page.click, first.shown, chosen, **quick)
+    first.diagram.pick(page.click, first.shown, chosen, **{**quick, **CLICKED})
     first.measure.input(first.weigh, [first.shown, first.measure], first.areas, **quick)
 
     grown = [page.cost.side, page.cost.cell, page.cost.times]

@@ -7,7 +7,7 @@ import gradio as gr
 from playground.tabs.attention.handlers import Handlers, Updates
 from playground.tabs.attention.leaving import wire
 from playground.tabs.attention.parts import lay_out
-from playground.tabs.controls import Panel
+from playground.tabs.controls import CLICKED, Panel
 
 
 def build(panel: Panel) -> None:
@@ -55,8 +55,8 @@ def build(panel: Panel) -> None:
     anew = {**quick, "cancels": measured}  # what is being measured belongs to the map and look before
     chosen = [field.change if isinstance(field, gr.Slider) else field.input for field in parts.fields.inputs]
     gr.on(chosen, change, parts.settings, parts.outputs, **anew)
-    parts.view.pick(click, parts.settings, parts.outputs, **anew)
-    parts.further.pick(choose, parts.settings, parts.outputs, **anew)
+    parts.view.pick(click, parts.settings, parts.outputs, **{**anew, **CLICKED})
+    parts.further.pick(choose, parts.settings, parts.outputs, **{**anew, **CLICKED})
     parts.without.click(without, parts.settings, parts.outputs, **anew)
     below = [*parts.below, parts.problem]
     gr.on([parts.look.input, parts.shared.input], look_at, parts.settings, below, **anew)

@@ -12,7 +12,7 @@ from playground.tabs.attention.leaving import SAVE
 from playground.tabs.compare import picker
 from playground.tabs.compare.handlers import Handlers, Updates
 from playground.tabs.compare.parts import lay_out
-from playground.tabs.controls import MODELS, Panel, following
+from playground.tabs.controls import CLICKED, MODELS, Panel, following
 
 
 def spoken(steps: Iterator[Updates]) -> Iterator[Updates]:
@@ -67,14 +67,14 @@ def build(panel: Panel) -> None:
     also = [following([picking.models.change]), touches]
     asked = panel.when_open(ask, parts.settings, parts.outputs, parts.cards, also)
     measured = picking.measure.click(measure, inputs, parts.outputs, **slow)
-    picking.models.key_up(search, picking.models, picking.models, **quick)
+    picking.models.key_up(search, picking.models, picking.models, **{**quick, **CLICKED})
 
     touch = [touching.frame, touching.about, touching.problem, touching.cells, touching.strength, parts.curves]
     touches(touched, [panel.picture, picking.models, *touching.inputs], touch, **quick)
-    touching.frame.pick(cell, [panel.picture, *touching.inputs], touch, **quick)
+    touching.frame.pick(cell, [panel.picture, *touching.inputs], touch, **{**quick, **CLICKED})
     touching.clear.click(lambda: "", None, touching.cells, **quick)
 
-    placing.frames.pick(pick, None, [*placing.numbers, placing.shape], **quick)
+    placing.frames.pick(pick, None, [*placing.numbers, placing.shape], **{**quick, **CLICKED})
     looked = following([field.change for field in placing.inputs])(look, inputs, parts.outputs, **slow)
     placing.shape.change(do.shape, placing.shape, list(placing.numbers[2:]), **quick)
     halted = picking.stop.click(None, None, None, cancels=[*asked, measured, looked], **private)

@@ -12,7 +12,7 @@ from playground import checks, inference
 from playground.components import sentences
 from playground.image import Picture
 from playground.models import catalogue
-from playground.tabs.controls import Panel
+from playground.tabs.controls import CLICKED, Panel
 from playground.tabs.patches import depth, filters, likeness, patchify, positions, twin
 from playground.tabs.patches.held import Held, look, of
 from playground.tabs.patches.leaving import Leaving, build_leaving, wire
@@ -192,17 +192,17 @@ def _wire_quick(page: Page, quick: dict[str, Any]) -> None:
         [cut.row.input, cut.col.input], patch, [*memory, *cut.inputs], [cut.detail, cut.said, *always], **quick
     )
     told.then(None, [cut.row, cut.col], None, js=TELL, api_visibility="private")
-    cut.scene.pick(patch_picked, memory, [cut.row, cut.col, cut.detail, cut.said, *always], **quick)
+    cut.scene.pick(patch_picked, memory, [cut.row, cut.col, cut.detail, cut.said, *always], **{**quick, **CLICKED})
     chosen = [*memory, *places.inputs]
     gr.on([places.which.input, places.row.input, places.col.input], place, chosen, [*places.outputs, *always], **quick)
-    places.grid.pick(place_picked, chosen, [*places.outputs, *always], **quick)
+    places.grid.pick(place_picked, chosen, [*places.outputs, *always], **{**quick, **CLICKED})
     wished = [*memory, *like.inputs]
     fields = [like.how, like.layer, like.row, like.col, like.count]
     set_anew = [field.change if isinstance(field, gr.Slider) else field.input for field in fields]
     gr.on(set_anew, likened, wished, [*like.outputs, *always], **quick)
-    like.here.pick(like_picked, wished, [*like.outputs, *always], **quick)
+    like.here.pick(like_picked, wished, [*like.outputs, *always], **{**quick, **CLICKED})
     for view in (two.first, two.second):
-        view.pick(two_picked, [*memory, two.other], [two.first, two.second, *always], **quick)
+        view.pick(two_picked, [*memory, two.other], [two.first, two.second, *always], **{**quick, **CLICKED})
 
 
 def _wire_slow(page: Page, panel: Panel, slow: dict[str, Any], private: dict[str, Any]) -> None:
