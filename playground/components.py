@@ -116,6 +116,10 @@ class Slider(AsSent, gr.Slider):
     """A slider whose value is checked by the handler."""
 
 
+class Number(AsSent, gr.Number):
+    """A number that is checked by the handler."""
+
+
 class Dropdown(AsSent, gr.Dropdown):
     """A dropdown whose choice is checked by the handler."""
 

@@ -163,7 +163,7 @@ def test_words_say_what_a_position_sees_and_escape_what_is_not_ours() -> None:
     assert words.mixes(stages[3].attention) == f"{first}; then {then}"
     assert words.amount(86_567_656) == "86.6 M"
     assert words.amount(999_900) == "1 M"
-    assert NASTY not in words.plain_table([NASTY], [[NASTY]]) + words.problem(NASTY) + words.about(NASTY)
+    assert NASTY not in words.plain_table([NASTY], [[NASTY]]) + words.about(NASTY)
     assert all(f"kind_{kind.key}" in en.TEXTS and kind.group in COLOURS for kind in words_kinds())
 
 

@@ -103,7 +103,7 @@ def test_foreign_text_is_escaped_in_cards_table_columns_and_frames() -> None:
         parting.said(held(nasty, row("b", title=NASTY)), ("a", "b")),
         drawing.frames(PICTURE, [frame], (0.5, 0.5), 0, 1),
         folder.gallery(folder.Contest((disputed,), ((NASTY, NASTY),)), (NASTY, NASTY)),
-        words.problem(NASTY), words.note(NASTY), words.caption(NASTY, NASTY),
+        words.note(NASTY), words.caption(NASTY, NASTY),
     ]  # fmt: skip
     for html in shown:
         parsed = Parsed(html)

@@ -120,6 +120,7 @@ def test_foreign_text_is_escaped_wherever_it_is_shown() -> None:
         words.headline(answer(classes=CLASSES[2:]), 0.5),
         words.table(answer(classes=CLASSES), 0.5, 5),
         words.table(replace(nasty, task="panoptic"), 0.5, 5),
+        words.problem(NASTY),
     ]
     for html in shown:
         assert NASTY in "".join(Parsed(html).texts) or "<img" not in html

@@ -11,7 +11,7 @@ from playground import checks
 from playground.architecture import measured
 from playground.architecture.growth import WAYS, Point, fitted, scores, sides, timed
 from playground.architecture.measured import Measured
-from playground.components import PlotlyView, sentences
+from playground.components import PlotlyView, Slider, sentences
 from playground.figures import Figure
 from playground.figures.cost import Growth, Panel, cost
 from playground.figures.theme import percent
@@ -80,7 +80,7 @@ def lay_out() -> Part:
     """Lay out the part inside the current context."""
     gr.HTML(words.chapter(say("cost_title"), say("cost_more")), apply_default_css=False)
     with gr.Row(elem_classes=["pg-pair"]):
-        side = gr.Slider(LEAST, MOST, 224, step=32, label=say("cost_side"), elem_id="pg-cost-side", min_width=240)
+        side = Slider(LEAST, MOST, 224, step=32, label=say("cost_side"), elem_id="pg-cost-side", min_width=240)
         cell = gr.Radio(
             list(CELLS), value=16, label=say("cost_cell"), elem_classes=["pg-pills"], elem_id="pg-cost-cell",
             min_width=240,

@@ -9,8 +9,9 @@ import gradio as gr
 
 from playground.components import sentences
 from playground.image import Picture
-from playground.tabs.architecture import body, cost, studies, tables, trade, words
+from playground.tabs.architecture import body, cost, studies, tables, trade
 from playground.tabs.controls import CLICKED, Panel
+from playground.tabs.words import problem
 from playground.texts import say
 
 Updates = dict[Any, Any]
@@ -60,7 +61,7 @@ class Page:
             with sentences():
                 made = answer()
         except gr.Error as error:
-            return {self.problem: words.problem(str(error.message))}
+            return {self.problem: problem(str(error.message))}
         return {self.problem: "", **made} if made else gr.skip()
 
 
@@ -101,7 +102,7 @@ def build(panel: Panel) -> None:
     grown = [page.cost.side, page.cost.cell, page.cost.times]
     shown = [*page.cost.outputs, page.problem]
     page.tabs["cost"].select(page.grow, grown, shown, **quick)
-    gr.on([page.cost.side.input, page.cost.cell.input], page.grow, grown, shown, **quick)
+    gr.on([page.cost.side.change, page.cost.cell.input], page.grow, grown, shown, **quick)
     running = page.cost.run.click(page.cost.measure, grown, page.cost.outputs, **slow)
     halted = page.cost.stop.click(None, None, None, cancels=[running], **private)
     halted.then(page.cost.stopped, None, page.cost.outputs, **quick)  # in one event it could come before the last step

@@ -173,11 +173,6 @@ def about(text: str) -> str:
     return f'<p class="pg-about">{escape(text)}</p>' if text else ""
 
 
-def problem(text: str) -> str:
-    """Say why what was asked cannot be shown; what stands there stays."""
-    return f'<p class="pg-problem" role="alert">{escape(text)}</p>'
-
-
 def _lines(big: str, more: str) -> str:
     small = f'<p class="pg-more">{escape(more)}</p>' if more else ""
     return f'<div class="pg-caption" role="status"><p class="pg-caption-big">{escape(big)}</p>{small}</div>'

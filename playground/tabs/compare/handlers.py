@@ -20,6 +20,7 @@ from playground.tabs.compare import drawing, folder, leaving, parting, picker, p
 from playground.tabs.compare.held import BOX, Asked, Held, Wish, agreed, light, paired, wished
 from playground.tabs.compare.parts import Parts
 from playground.tabs.compare.touching import NOTHING, Touch
+from playground.tabs.words import problem
 from playground.tabs.working import let_last_step_pass, told
 from playground.texts import say
 
@@ -35,7 +36,7 @@ class Handlers:
     def ask(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
         """Ask all models, a card for each as it answers; then their maps, and where two of them part."""
         if picture is None:
-            yield {self.parts.caption: words.caption(say("choose_picture"))}
+            yield self._unasked(settings[0], settings[1])
             return
         held = settings[0]
         yield from self._asked(picture, settings, measured=bool(held and held.asked.measured))
@@ -53,7 +54,7 @@ class Handlers:
         try:
             wish = wished(settings[1:])
         except ValueError as error:
-            yield {self.parts.placing.problem: words.problem(str(error))}
+            yield {self.parts.placing.problem: problem(str(error))}
             return
         if held.place != wish.place:
             with sentences():
@@ -100,7 +101,7 @@ class Handlers:
             touch = touching.wished(*fields)
             shown = touching.touched(picture, touch)
         except ValueError as error:
-            return {parts.problem: words.problem(str(error))}
+            return {parts.problem: problem(str(error))}
         return {parts.problem: "", **self._touched(shown, touch, picker.wished(models))}
 
     def cell(self, event: gr.EventData, picture: Picture | None, *fields: Any) -> Updates:
@@ -120,7 +121,7 @@ class Handlers:
             else:
                 cells = touching.brushed(touch.cells, touch, touching.cells_along(shown.rgb.size, touch, path))
         except ValueError as error:
-            return {parts.problem: words.problem(str(error))}
+            return {parts.problem: problem(str(error))}
         first = (
             {parts.strength: 1} if not touch.cells and touch.kind in (*touching.BY_CELLS, *touching.BY_PAIRS) else {}
         )
@@ -142,7 +143,7 @@ class Handlers:
                         html = folder.gallery(step, (titles[pair[0]], titles[pair[1]]))
                         yield {parts.pictures: html, **self._rests()}
             except ValueError as error:
-                yield {parts.pictures: words.problem(str(error)), **self._rests()}
+                yield {parts.pictures: problem(str(error)), **self._rests()}
 
     def halted(self) -> Updates:
         """Say that the pictures are compared no further."""
@@ -178,11 +179,12 @@ class Handlers:
                 wish = wished(settings[1:])
                 shown = touching.touched(picture, wish.touch)
             except ValueError as error:
-                yield {parts.touching.problem: words.problem(str(error))}
+                yield {parts.touching.problem: problem(str(error))}
                 return
             asked = Asked(picture.key, wish.names, wish.touch, measured)
             before: Held | None = settings[0]
             if before is not None and before.asked == asked and before.whole:
+                yield {parts.caption: words.summary(tuple(before.rows.values()), len(before.asked.names))}
                 return
             if not wish.names:
                 yield {parts.caption: words.caption(say("compare_none"))}
@@ -197,6 +199,14 @@ class Handlers:
                 yield {parts.caption: words.caption(str(error)), **self._waits(False)}
                 return
             yield from self._maps(shown, replace(held, place=wish.place), wish)
+
+    def _unasked(self, before: Held | None, models: Any) -> Updates:
+        """Say that there is no picture; cards that were never filled no longer promise to be."""
+        said = {self.parts.caption: words.caption(say("no_picture"))}
+        if before is not None:
+            return said
+        names = picker.wished(models)
+        return {**said, self.parts.cards: words.cards(names, {}, picker.titles(names), over=True)}
 
     def _rows(self, shown: Picture, held: Held) -> Iterator[Held]:
         """Yield what is held as each row comes. Closing stops the comparison."""
@@ -251,7 +261,7 @@ class Handlers:
                 else:
                     made = step
         except ValueError as error:
-            yield {parts.placing.problem: words.problem(str(error)), **self._waits(False)}
+            yield {parts.placing.problem: problem(str(error)), **self._waits(False)}
             return
         yield {
             parts.held: held,

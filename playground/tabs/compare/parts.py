@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.components import STATIC, PlotlyView
+from playground.components import STATIC, Number, PlotlyView, Slider
 from playground.explanations import METHODS
 from playground.tabs.attention.words import choices as method_choices
 from playground.tabs.compare import picker, touching, words
@@ -173,12 +173,12 @@ def _touching() -> tuple[Touching, PlotlyView]:
             kind = gr.Dropdown(
                 touching.kinds(), value=touching.NOTHING, label=say("touch_kind"), elem_id="pg-touch-kind"
             )
-            strength = gr.Slider(0, 1, 0.5, step=0.05, label=say("touch_strength"), elem_id="pg-touch-strength")
+            strength = Slider(0, 1, 0.5, step=0.05, label=say("touch_strength"), elem_id="pg-touch-strength")
             about = gr.HTML(apply_default_css=False)
             with gr.Row(elem_classes="pg-pair"):
                 sizes = [(f"{n} × {n}", n) for n in touching.GRIDS]
                 grid = gr.Dropdown(sizes, value=8, label=say("touch_grid"), min_width=90, elem_id="pg-touch-grid")
-                seed = gr.Number(0, precision=0, minimum=0, maximum=9999, label=say("touch_seed"), min_width=90)
+                seed = Number(0, precision=0, minimum=0, maximum=9999, label=say("touch_seed"), min_width=90)
             cells = gr.Textbox(
                 label=say("touch_cells"), info=say("touch_cells_info"), lines=1, max_lines=4, elem_id="pg-touch-cells"
             )
@@ -210,7 +210,7 @@ def _placing() -> Placing:
 
 
 def _percent(key: str, value: int, seen: bool) -> gr.Number:
-    return gr.Number(
+    return Number(
         value, label=say(f"place_{key}"), minimum=0, maximum=100, step=1, min_width=72, visible=seen,
         elem_id=f"pg-place-{key}",
     )  # fmt: skip

@@ -113,11 +113,6 @@ def note(text: str) -> str:
     return f'<p class="pg-about">{escape(text)}</p>' if text else ""
 
 
-def problem(text: str) -> str:
-    """Say why what was asked cannot be done; what is shown stays."""
-    return f'<p class="pg-problem" role="alert">{escape(text)}</p>' if text else ""
-
-
 def _card(row: Row | None, title: str, colour: str, over: bool) -> str:
     broken = escape(row.title if row else title).replace("_", "_<wbr>")  # timm's names break where they may
     name = f'<p class="pg-card-name"><i style="background:{colour}"></i>{broken}</p>'
