@@ -151,7 +151,6 @@ TEXTS = {
     "likeness_other_alt": "Similarity in the other picture; the best match is in row {row}, column {col}, {value:.2f}",
     "likeness_scale": "Cosine similarity, dark {low:.2f} to bright {high:.2f}.",
     "likeness_match": "Best match in the other picture: row {row}, column {col}, {value:.2f}.",
-    "layer_number": "Layer, counted from 0",
     "after_layer": "After {name}, on a grid of {rows} × {cols}.",
     "clusters": "Number of parts",
     "parts_alt": "{count} parts that k-means finds in the tokens after {name}",
