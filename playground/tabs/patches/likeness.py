@@ -263,7 +263,7 @@ def _other(other: Held | None, layer: int) -> GridTokens | None:
 
 def _outlines(trace: Trace, tokens: GridTokens, best: Sequence[tuple[int, float]]) -> list[Outline]:
     places = [(divmod(i, tokens.grid[1]), value) for i, value in best]
-    return [Outline(patch_box(trace, tokens.grid, *place), f"{value:.2f}") for place, value in places]
+    return [Outline(patch_box(trace, tokens.grid, *place), f"{value:z.2f}") for place, value in places]
 
 
 def _crops(title: str, trace: Trace, grid: tuple[int, int], found: Sequence[tuple[int, float]]) -> str:
@@ -272,5 +272,5 @@ def _crops(title: str, trace: Trace, grid: tuple[int, int], found: Sequence[tupl
         row, col = divmod(index, grid[1])
         source = encode(crop(trace, grid, row, col, CROP), CROP, 8_000)
         said = escape(say("place", row=row, col=col))
-        shown.append(f'<li><img src="{source}" alt="{said}"><b>{value:.2f}</b><small>{said}</small></li>')
+        shown.append(f'<li><img src="{source}" alt="{said}"><b>{value:z.2f}</b><small>{said}</small></li>')
     return f'<p class="pg-label">{escape(title)}</p><ol class="pg-crops">{"".join(shown)}</ol>'
