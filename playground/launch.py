@@ -3,11 +3,13 @@
 import logging
 import threading
 
+import gradio as gr
 from starlette.middleware import Middleware
 
 from playground import image, ui
 from playground.components import BUNDLE_URL, STATIC, bundle_path
 from playground.tabs import controls, examples, predict
+from playground.texts import say
 from playground.web import Guard, bundle_route, pictures_route
 
 
@@ -22,6 +24,7 @@ def serve(host: str, port: int | None) -> None:
         server_port=port,
         theme=ui.theme(),
         css_paths=[STATIC / f"{name}.css" for name in ("page", "attention", "patches", "compare", "architecture")],
+        i18n=gr.I18n(en={"common.complete": say("complete")}),  # screen readers hear it; Gradio names only the key
         footer_links=["api"],
         run_history=False,
         show_error=False,

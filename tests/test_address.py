@@ -45,7 +45,7 @@ def test_variables_say_what_is_not_given(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("host", "port", "said"),
     [
-        (None, 0, "from 1 to 65535, not 0"),
+        (None, 0, "--port must be a whole number from 1 to 65535, not 0"),
         (None, 99999, "from 1 to 65535, not 99999"),
         ("192.0.2.1", 7860, "192.0.2.1 is no address of this machine"),  # kept for documentation: RFC 5737
         ("no such host", None, "no such host is no address of this machine"),
@@ -56,11 +56,24 @@ def test_what_cannot_be_listened_on_is_a_sentence(host: str | None, port: int | 
         address(host, port)
 
 
-@pytest.mark.parametrize("port", ["abc", "-1", "7860.5", "٧x"])
-def test_a_variable_that_is_no_port_is_a_sentence(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("given", [None, 7860])
+@pytest.mark.parametrize("port", ["abc", "-1", "7860.5", "٧x", ""])
+def test_a_variable_that_is_no_port_is_a_sentence(
+    port: str, given: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(PORT, port)
-    with pytest.raises(ValueError, match="whole number from 1 to 65535"):
-        address()
+    with pytest.raises(ValueError, match="GRADIO_SERVER_PORT must be a whole number from 1 to 65535"):
+        address(port=given)
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_with_colons_is_returned_in_brackets(host: str) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("needs a machine with IPv6")
+    assert address(host) == ("[::1]", None)
 
 
 def test_a_port_in_use_is_a_sentence(taken: int) -> None:

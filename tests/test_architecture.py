@@ -61,7 +61,7 @@ MAY_IMPORT = {  # room: the rooms it may import
     },
     "ui": {"components", "inference", "models", "tabs", "texts"},
     "launch": {"components", "image", "tabs", "texts", "ui", "web"},
-    "address": set(),
+    "address": {"checks"},
     "__main__": {"address", "api", "commands", "launch", "training"},
     "app": {"__main__"},
 }

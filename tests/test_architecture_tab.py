@@ -146,8 +146,10 @@ def test_a_larger_picture_is_counted_and_a_wrong_size_falls_back_to_its_own(page
     assert typed[page.body.shown].size == (320, 256)
     assert typed[page.body.size]["value"] == "320x256"
     assert page.resize(None, name, "256", "macs", shown)[page.body.shown].size == (256, 256)
-    for bad in ("abc", None, NASTY, "1x2x3", 5, "٣x٣"):
-        assert "such as 224 x 320" in page.resize(None, name, bad, "macs", shown)[page.problem]
+    for bad in ("abc", None, NASTY, "1x2x3", 5, "٣x٣", "999999 x 999999"):
+        said = page.resize(None, name, bad, "macs", shown)[page.problem]
+        assert "such as 224 x 320" in said
+        assert "at most 2048" in said
     assert "from 1 to 2048" in page.resize(None, name, "9999x9999", "macs", shown)[page.problem]
     refused = page.begin(None, "no such model", None, "macs", shown)
     assert list(refused) == [page.problem]

@@ -211,6 +211,7 @@ def test_the_answer_is_followed_from_layer_to_layer_and_ends_as_it_is() -> None:
     assert figure is not None
     assert trace.logits is not None
     ends = {line.name: line.y[-1] for line in figure.data}
+    assert list(figure.data[0].x) == [1, 2, 3]  # as the blocks are named
     assert next(iter(ends)) == "d"  # the class that is asked for stands first
     assert ends["d"] == pytest.approx(float(trace.logits.softmax(-1)[3]), abs=1e-5)
     assert said.count("<tr>") == 1 + len(trace.tokens)
@@ -234,7 +235,7 @@ def test_outliers_are_listed_and_left_out_at_a_press(parts: Parts) -> None:
     loud = replace(trace, tokens=(*trace.tokens[:-1], replace(trace.tokens[-1], values=values)))
     figure, said = further.draw("artefacts", found, made, loud, Asked())
     assert figure is not None
-    assert list(figure.data[-1].x) == [len(trace.tokens) - 1]
+    assert list(figure.data[-1].x) == [len(trace.tokens)]  # counted from 1
     assert "<td>1, 2</td>" in said
     settings = sent(parts, found, made, look="artefacts")
     page = Handlers(parts)

@@ -100,6 +100,12 @@ def test_the_page_opens_with_an_answer_and_asks_no_other_host(visit: Visit) -> N
     assert sum("plotly.min.js" in url for url in visit.asked) == 1
 
 
+def test_screen_readers_hear_words_where_an_answer_is_complete(visit: Visit) -> None:
+    visit.upload(PHOTOS / "tower.jpg")
+    spoken = "/Done|common/.exec(document.querySelector('.sr-only[aria-live]').textContent)?.[0]"
+    assert visit.tab.wait_for_function(spoken).json_value() == "Done"  # it stands for a second
+
+
 def test_uploading_a_photo_changes_the_answer(visit: Visit) -> None:
     table = visit.tab.locator("#pg-table")
     before = table.inner_text() or table.text_content()

@@ -172,14 +172,14 @@ def test_the_table_is_sorted_by_numbers_and_unknown_ones_are_empty() -> None:
 
 
 def test_all_frames_share_one_picture_and_say_what_they_show() -> None:
-    made = [PlaceMap("a", "A", a_map(np.eye(4)), np.eye(4, dtype=np.float32) * 2, 0, 2, "times", "row 1", (0, 0, 8, 8)),
+    made = [PlaceMap("a", "A", a_map(np.eye(4)), np.eye(4, dtype=np.float32) * 2, 0, 2, "times", "row 0", (0, 0, 8, 8)),
             PlaceMap("b", "B", failed="No map.")]  # fmt: skip
     html = placing.frames(PICTURE, held(row("a"), row("b")), made, Place("attention", (0.25, 0.5)))
     assert html.count("data:image/webp") == 1
     assert html.count("data:image/png") == 1
     parsed = Parsed(html)
     alts = [given.get("aria-label") for given in parsed.given if given.get("role") == "img"]
-    assert alts == ["A: Raw attention from row 1, strongest in row 1, column 1", "B"]
+    assert alts == ["A: Raw attention from row 0, strongest in row 0, column 0", "B"]
     assert "No map." in parsed.texts
     assert html.count("left:25.00%;top:50.00%") == 2
     assert "data-corners" not in html

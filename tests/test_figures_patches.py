@@ -148,7 +148,7 @@ def test_regions_give_every_part_its_own_colour() -> None:
     assert len(set(COLOURS)) == 12
     colours = {}
     for value in range(12):
-        share = (value - heat.zmin) / (heat.zmax - heat.zmin)
+        share = (value + 1 - heat.zmin) / (heat.zmax - heat.zmin)
         colours[value] = next(colour for stop, colour in heat.colorscale[1::2] if share <= stop)
     assert list(colours.values()) == list(COLOURS)
     assert (heat.x0, heat.dx, heat.y0, heat.dy) == (15, 10, 30, 20)

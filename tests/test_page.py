@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from string import Formatter
 
 import gradio as gr
 import pytest
@@ -257,6 +258,14 @@ def test_an_unknown_model_is_refused_without_repeating_it_at_length(model: objec
     with pytest.raises(ValueError) as refused:
         predict.ask(Picture(photo(), ()), model)
     assert len(str(refused.value)) < 300
+
+
+def test_correlations_and_gains_next_to_zero_are_said_without_a_sign() -> None:
+    texts = {key: text for key, text in en.TEXTS.items() if key.startswith(("trust_", "badge_", "likeness_"))}
+    for key, text in texts.items():
+        for _, _, form, _ in Formatter().parse(text):
+            if form:
+                assert not format(-1e-9, form).startswith("-"), key
 
 
 def test_the_readme_counts_the_methods() -> None:

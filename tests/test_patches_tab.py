@@ -374,6 +374,14 @@ def test_the_map_is_the_cosine_similarity(page: Page) -> None:
     assert "row 2, column 3" in crops
 
 
+def test_layers_are_chosen_by_their_names(page: Page) -> None:
+    held, trace = kept("vit")
+    made = page.likeness.show(held, trace, "like", None, None, None, 5, None)
+    assert made[page.likeness.layer]["choices"] == [("block 1", 0), ("block 2", 1), ("block 3", 2)]
+    again = page.likeness.choose(held, trace, "like", 1, None, None, 5, None)
+    assert "After block 2" in again[page.likeness.name]
+
+
 def test_a_click_chooses_the_patch_under_it(page: Page) -> None:
     held, trace = kept("axial")
     box = trace.view.cell_boxes(held.grids[-1])[1, 2]
@@ -493,7 +501,7 @@ def test_a_bad_second_model_is_a_sentence(page: Page) -> None:
 def test_tokens_leave_as_arrays_page_and_projector_files() -> None:
     held, trace = kept("vit")
     name, content = leaving.file_of("npz", photo(), held, 1)
-    assert name == "vit-layer-1.npz"
+    assert name == "vit-block-2.npz"
     assert np.array_equal(np.load(io.BytesIO(content))["values"], grid_tokens(trace, 1).values)
     _, text = leaving.file_of("html", photo(), held, 1)
     assert b"Plotly.newPlot" in text

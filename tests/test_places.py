@@ -41,6 +41,7 @@ def test_a_point_asks_each_family_for_its_own_row(small: dict[str, Card]) -> Non
         alone = maps.make(picture(), card, "attention", Target(patch=cell, layer=last[name] or here.made.target.layer))
         assert np.array_equal(here.made.values, alone.values)
         assert here.made.target.patch == cell
+        assert here.start.startswith(f"row {cell[0]}, column {cell[1]} of ")
         assert here.values == pytest.approx(alone.values * alone.values.size)  # in times of an even spread
         x0, y0, x1, y1 = here.start_xyxy or (0, 0, 0, 0)
         assert x0 <= POINT[0] <= x1 and y0 <= POINT[1] <= y1

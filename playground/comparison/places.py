@@ -117,7 +117,7 @@ def _targets(
         lie = np.array([boxes[cell] for cell in cells])
         around = (*lie[:, :2].min(0).tolist(), *lie[:, 2:].max(0).tolist())
         row, col = cells[0]
-        said = f"row {row + 1}, column {col + 1}" if len(cells) == 1 else f"{len(cells)} cells"
+        said = f"row {row}, column {col}" if len(cells) == 1 else f"{len(cells)} cells"
         return [Target(patch=cell, layer=layer) for cell in cells], f"{said} of {grid[0]} × {grid[1]}", around
     if is_detector(trace):
         box = _found_at(inference.predict(picture, card).boxes, where)

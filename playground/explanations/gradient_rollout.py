@@ -67,6 +67,6 @@ METHOD = Method(
     by_class=True,
     description="Rollout of the attention that speaks for the class you picked; a heuristic, shown for comparison.",
     run=explain,
-    options=(Option("start_layer", "The start layer", 0, low=0, high=99, help="Layers before it are left out."),),
+    options=(Option("start_layer", "The start layer", 0, low=0, high=99, help="How many layers are left out."),),
     starts=last_tokens,
 )

@@ -104,7 +104,7 @@ METHOD = Method(
             0,
             low=0,
             high=99,
-            help="Layers before it are left out; its authors advise a later one where maps spread too far.",
+            help="How many layers are left out; its authors advise more where maps spread too far.",
         ),
     ),
     starts=last_tokens,

@@ -101,7 +101,7 @@ METHOD = Method(
         Option("residual", "The residual weight", 0.5, help="How much stays on the skip path of each layer."),
         Option("heads", "The mix of heads", "mean", ("mean", "max", "min")),
         Option("discard", "The discard ratio", 0.0, help="The smallest entries of each row, taken out."),
-        Option("start_layer", "The start layer", 0, low=0, high=99, help="Layers before it are left out."),
+        Option("start_layer", "The start layer", 0, low=0, high=99, help="How many layers are left out."),
         Option("without_artefacts", "Without artefact tokens", False, help="Nothing may look at outliers in norm."),
     ),
     starts=last_tokens,

@@ -68,7 +68,7 @@ def _short(names: Sequence[str]) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "–"
+    return f"{value:z.2f}" if np.isfinite(value) else "–"
 
 
 def _ink(value: float) -> str:

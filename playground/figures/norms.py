@@ -25,7 +25,7 @@ class Level:
 
 def norms(levels: Sequence[Level], words: tuple[str, str, str, str], alt: str) -> go.Figure:
     """Draw the levels from left to right; words: what median, threshold, outliers and the upward axis are called."""
-    places = list(range(len(levels)))
+    places = list(range(1, len(levels) + 1))
     band = clear(ACCENT, 0.16)
     flat = {"mode": "lines", "hoverinfo": "skip", "showlegend": False, "line": {"width": 0}}
     lines = [
@@ -48,7 +48,7 @@ def norms(levels: Sequence[Level], words: tuple[str, str, str, str], alt: str) -
                 hoverinfo="text",
             )
         )
-    found = [(place, said, norm) for place, level in enumerate(levels) for said, norm in level.outliers]
+    found = [(place, said, norm) for place, level in zip(places, levels, strict=True) for said, norm in level.outliers]
     lines.append(
         go.Scatter(
             x=[place for place, _, _ in found] if found else [None],

@@ -27,6 +27,7 @@ TEXTS = {
     "where_hub_unsized": "Hub",
     "where_local": "local file",
     "where_untrained": "untrained, random weights",
+    "complete": "Done",
     # predict
     "predict": "Predict",
     "top_k": "Classes shown",

@@ -13,7 +13,10 @@ TEXTS = {
     "arch_waiting": "The model is being taken apart …",
     "arch_size": "Picture, as the model sees it",
     "arch_size_info": "Choose, or type rows × columns in pixels.",
-    "arch_size_form": "Type a size in pixels as rows × columns, such as 224 x 320, or as one number for a square.",
+    "arch_size_form": (
+        "Type a size in pixels as rows × columns, such as 224 x 320, or as one number for a square; a side has at most "
+        "{most}."
+    ),
     "arch_size_own": "{rows} × {cols} (its own size)",
     "arch_size_picture": "{rows} × {cols} (your picture)",
     "arch_size_other": "{rows} × {cols}",

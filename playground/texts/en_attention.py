@@ -10,7 +10,7 @@ TEXTS = {
     "attention_stopped": "Stopped; the last map stays.",
     "attention_bare_alt": "The picture without a map",
     "shared_scale": "One scale for all tiles (square root)",
-    "strongest": "Strongest in row {row}, column {col}, with {value}.",
+    "strongest": "Strongest in row {row}, column {col}, counted from 0, with {value}.",
     "legend": "least {least}, most {most}, on a grid of {rows} × {cols}",
     "click_to_raw": "A click leaves {title} and shows raw attention.",
     # below the map
@@ -52,7 +52,8 @@ TEXTS = {
     "more_slots": (
         "Every object query has one box here: a dot in its middle, the larger the surer, and a line to the middle of "
         "what its last layer looks at. Green is small, orange wide, blue tall. One picture shows where each query "
-        "answers now; the slot map shows what it prefers over many. Click a dot to see its map."
+        "answers now; the slot map shows what it prefers over many. Queries are counted from 0. Click a dot to see "
+        "its map."
     ),
     "slots_counts": "{small} small, {wide} wide, {tall} tall boxes.",
     "slots_alt": "{count} object queries on the picture: where each answers and looks; the field Object chooses one",
@@ -60,7 +61,8 @@ TEXTS = {
     "more_preferred": (
         "Every tile is an object query and stands for the whole picture; every dot is the middle of what the query "
         "answered for one of many pictures. Green is small, orange wide, blue tall. A query whose dots keep together "
-        "has made a place its own. The number is its mean score. Click a dot to see that query’s map of this picture."
+        "has made a place its own. A tile says which query it is, counted from 0, and where there is room "
+        "its mean score. Click a dot to see that query’s map of this picture."
     ),
     "preferred_tile": "{query} · {share}",
     "preferred_alt": "{count} object queries: where each answered over many pictures; the field Object chooses one",
@@ -84,7 +86,7 @@ TEXTS = {
     "depth_label": "Best class",
     "depth_score": "Score",
     "depth_title": "p(class)",
-    "depth_axis": "level, counted from 0",
+    "depth_axis": "level",
     "depth_alt": "Probability of {label} and other classes after each layer",
     "look_terms": "Position terms",
     "more_terms": (
@@ -119,7 +121,7 @@ TEXTS = {
     "outliers_none": "No patch stands out after {level}.",
     "outliers_some": "Norms above {threshold} after {level}, {count} in all:",
     "outliers_more": "and {count} more.",
-    "outliers_patch": "Row, column",
+    "outliers_patch": "Row, column (from 0)",
     "outliers_norm": "Norm",
     "outliers_far": "Median absolute deviations above the median",
     "look_ranked": "Leaderboard",
@@ -165,10 +167,10 @@ TEXTS = {
     "fill_mean": "grey",
     "fill_blur": "blurred",
     "badge_any_class": "Ignores the class you picked",
-    "badge_same_class": "Ignores the class you picked: rank correlation {value:.2f} with the map for “{label}”",
-    "badge_class": "Knows the class you picked: rank correlation {value:.2f} with the map for “{label}”",
-    "badge_weights": "Changes when the weights are random: rank correlation {value:.2f}, mean of {count}",
-    "badge_survives": "Hardly changes when the weights are random: rank correlation {value:.2f}, mean of {count}",
+    "badge_same_class": "Ignores the class you picked: rank correlation {value:z.2f} with the map for “{label}”",
+    "badge_class": "Knows the class you picked: rank correlation {value:z.2f} with the map for “{label}”",
+    "badge_weights": "Changes when the weights are random: rank correlation {value:z.2f}, mean of {count}",
+    "badge_survives": "Hardly changes when the weights are random: rank correlation {value:z.2f}, mean of {count}",
     "badge_no_random_map": "With random weights there is no such map to compare with",
     "badge_box": "{whose}: {energy} of the map on {area} of the area; highest place inside {hit}",
     "checks_run": "Check class and weights",

@@ -80,7 +80,7 @@ TEXTS = {
     "place_title": "One click, all answer",
     "place_lead": (
         "Click a point, or drag a box, on any of the pictures: every model shows what it looks at from there, "
-        "all on one colour scale."
+        "all on one colour scale. Rows and columns are counted from 0."
     ),
     "place_shape": "Ask about",
     "place_point": "a point",

@@ -38,7 +38,7 @@ TEXTS = {
     "report_maps": "One place, all models",
     "report_maps_more": (
         "{method} from {place}. One colour scale for all maps (square root): from {low} to {high} {unit}. "
-        "The outline is where each map starts."
+        "The outline is where each map starts; rows and columns are counted from 0."
     ),
     "report_maps_point": "the point {x:.0f}, {y:.0f}",
     "report_maps_box": "the box {x0:.0f}, {y0:.0f} to {x1:.0f}, {y1:.0f}",

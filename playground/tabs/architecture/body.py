@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.architecture.anatomy import own_size
+from playground.architecture.anatomy import LARGEST, own_size
 from playground.architecture.costs import Costs, count
 from playground.architecture.kinds import OWN
 from playground.architecture.stages import Block
@@ -70,7 +70,7 @@ class Part:
         """Show the model for a picture of another size, offered or typed; raises ValueError with one sentence."""
         card, wanted = catalogue.find(model), chosen(size)
         if wanted is None:
-            raise ValueError(say("arch_size_form"))
+            raise ValueError(say("arch_size_form", most=LARGEST))
         return self._at(card, sizes(card, picture), wanted, measure, shown)
 
     def _at(self, card: Card, offered: Sizes, size: tuple[int, int] | None, measure: Any, shown: Any) -> Updates:

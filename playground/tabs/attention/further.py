@@ -210,7 +210,7 @@ def _depth(held: Held, shown: Shown, trace: Trace, asked: Asked) -> Drawn:
     table = [[layer, name(int(s.argmax())), percent(float(s.max())), percent(float(s[wanted]))] for layer, s in found]
     head = [say(f"depth_{part}") for part in ("layer", "label", "score")] + [name(wanted)]
     shares = np.stack([scores for _, scores in found])  # [layers, C]
-    curves = [Curve(name(index), range(len(found)), shares[:, index]) for index in chosen]
+    curves = [Curve(name(index), range(1, len(found) + 1), shares[:, index]) for index in chosen]
     chart = Chart(say("depth_title"), say("depth_axis"), curves)
     return lines([chart], say("depth_alt", label=name(wanted))), words.table(head, table)
 

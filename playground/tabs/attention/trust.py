@@ -185,7 +185,7 @@ def _areas(found: Trust, base: Baselines) -> str:
     rows = []
     for curve in found.curves:
         what = say("trust_chart", mode=say(f"trust_{curve.mode}"), fill=say(f"fill_{curve.fill}"))
-        rows.append([what, *(f"{entry.auc:.3f}" for _, entry in _trio(curve, base))])
+        rows.append([what, *(f"{entry.auc:z.3f}" for _, entry in _trio(curve, base))])
     return words.table(head, rows)
 
 
@@ -194,6 +194,6 @@ def _cascade(checks: Checks) -> str:
     rows = []
     for share, found in checks.random:
         means = [fmean(each) for each in zip(*((a.spearman, a.spearman_abs, a.ssim) for a in found), strict=True)]
-        said = [f"{mean:.2f}" for mean in means] if found else ["–"] * 3
+        said = [f"{mean:z.2f}" for mean in means] if found else ["–"] * 3
         rows.append([say("checks_share", share=percent(share)), *said])
     return words.table(head, rows)

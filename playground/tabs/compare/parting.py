@@ -106,7 +106,7 @@ def ranks(made: Sequence[PlaceMap]) -> Figure | None:
             if row != col:  # a map and itself say nothing
                 values[row, col] = _correlation(one.made, two.made)
     pairs = [
-        f"{one.title} and {two.title} {values[row, col]:.2f}"
+        f"{one.title} and {two.title} {values[row, col]:z.2f}"
         for row, one in enumerate(there)
         for col, two in enumerate(there)
         if row < col and np.isfinite(values[row, col])

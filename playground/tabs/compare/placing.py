@@ -65,5 +65,5 @@ def _frame(found: PlaceMap, colour: str) -> drawing.Frame:
         return drawing.Frame(found.title, found.failed, colour)
     row, col = np.unravel_index(int(np.abs(found.values).argmax()), found.values.shape)
     title = method_of(found.made.method).title
-    alt = say("place_alt", title=found.title, method=title, start=found.start, row=int(row) + 1, col=int(col) + 1)
+    alt = say("place_alt", title=found.title, method=title, start=found.start, row=int(row), col=int(col))
     return drawing.Frame(found.title, found.start, colour, found.values, found.made.region_xyxy, found.start_xyxy, alt)

@@ -52,6 +52,11 @@ class Held:
         found: Value = self.memo[key]
         return found
 
+    @property
+    def offered(self) -> list[tuple[str, int]]:
+        """The layers as a picker shows them: by name, each with its number from 0."""
+        return [(name, i) for i, name in enumerate(self.layers)]
+
     def layer(self, value: Any) -> int:
         """Return the number of a layer, the last one for None. Raises ValueError for one that is not there."""
         last = len(self.layers) - 1

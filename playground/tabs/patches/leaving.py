@@ -1,6 +1,7 @@
 """What leaves the Patches tab: the tokens of a layer as files, the open figures, and the Python that makes them."""
 
 import io
+import re
 import zipfile
 from dataclasses import dataclass
 from functools import partial
@@ -41,8 +42,7 @@ class Leaving:
     def of(self, held: Held) -> dict[Any, Any]:
         """Offer the layers of what is held."""
         last = len(held.layers) - 1
-        offered = [(name, i) for i, name in enumerate(held.layers)]
-        return {self.layer: gr.update(choices=offered, value=last), self.call: call(held, last)}
+        return {self.layer: gr.update(choices=held.offered, value=last), self.call: call(held, last)}
 
 
 def build_leaving() -> Leaving:
@@ -91,7 +91,7 @@ def file_of(kind: str, picture: Picture | None, held: Held | None, layer: Any) -
     trace = held.trace or look(picture, held.card.name).trace
     assert trace is not None
     tokens, classes = grid_tokens(trace, layer), classes_of(held, trace, layer)
-    name = f"{held.card.name.replace('/', '-')}-layer-{layer}"
+    name = "-".join([held.card.name.replace("/", "-"), *re.findall(r"\w+", held.layers[layer])])
     if kind == "projector":
         return f"{name}.zip", _zipped(files(tokens, trace.view, classes))
     return f"{name}.{kind}", export_tokens.as_file(kind, tokens, picture, trace.view, held.card, classes, NAME)

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from playground import checks
-from playground.components import ModelImage, PlotlyView, Slider
+from playground.components import Dropdown, ModelImage, PlotlyView, Slider
 from playground.embeddings.clusters import kmeans_sets
 from playground.embeddings.similarity import between, nearest
 from playground.embeddings.tokens import GridTokens, grid_tokens
@@ -36,7 +36,7 @@ class Part:
     """The components of this part; `second` remembers what is held of the other picture."""
 
     how: gr.Radio
-    layer: gr.Slider
+    layer: gr.Dropdown
     name: gr.HTML
     row: gr.Number
     col: gr.Number
@@ -79,7 +79,7 @@ class Part:
             wish = settled(held, Wish(how, last, None, None, count))
         other = None if upload is None else of(upload, held.card)
         drawn = self.draw(held, trace, wish, other)
-        return {self.layer: gr.update(maximum=max(1, last), value=last), self.second: other, **drawn}
+        return {self.layer: gr.update(choices=held.offered, value=last), self.second: other, **drawn}
 
     def choose(
         self, held: Held, trace: Trace, how: Any, layer: Any, row: Any, col: Any, count: Any, second: Held | None
@@ -226,9 +226,7 @@ def lay_out() -> Part:
         with gr.Column(min_width=300):
             there = PlotlyView(height=10, elem_id="pg-likeness-other")
             said = gr.HTML(apply_default_css=False)
-            layer = Slider(  # nothing to go back to: the last layer is another number with every model
-                0, 1, 1, step=1, label=say("layer_number"), buttons=[], elem_id="pg-likeness-layer"
-            )
+            layer = Dropdown([], label=say("layer"), elem_id="pg-likeness-layer")
             name = gr.HTML(apply_default_css=False)
             count = Slider(FEWEST, MOST, CLUSTERS, step=1, label=say("clusters"), visible=False, elem_id="pg-clusters")
             with gr.Row(elem_classes="pg-pair"):
@@ -265,7 +263,7 @@ def _other(other: Held | None, layer: int) -> GridTokens | None:
 
 def _outlines(trace: Trace, tokens: GridTokens, best: Sequence[tuple[int, float]]) -> list[Outline]:
     places = [(divmod(i, tokens.grid[1]), value) for i, value in best]
-    return [Outline(patch_box(trace, tokens.grid, *place), f"{value:.2f}") for place, value in places]
+    return [Outline(patch_box(trace, tokens.grid, *place), f"{value:z.2f}") for place, value in places]
 
 
 def _crops(title: str, trace: Trace, grid: tuple[int, int], found: Sequence[tuple[int, float]]) -> str:
@@ -274,5 +272,5 @@ def _crops(title: str, trace: Trace, grid: tuple[int, int], found: Sequence[tupl
         row, col = divmod(index, grid[1])
         source = encode(crop(trace, grid, row, col, CROP), CROP, 8_000)
         said = escape(say("place", row=row, col=col))
-        shown.append(f'<li><img src="{source}" alt="{said}"><b>{value:.2f}</b><small>{said}</small></li>')
+        shown.append(f'<li><img src="{source}" alt="{said}"><b>{value:z.2f}</b><small>{said}</small></li>')
     return f'<p class="pg-label">{escape(title)}</p><ol class="pg-crops">{"".join(shown)}</ol>'
