@@ -39,7 +39,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", help="answer one picture with one model")
     predict.add_argument("image", help="a picture file: JPEG, PNG, WebP, GIF, BMP or TIFF")
-    predict.add_argument("--model", required=True, help="a name from the list that `models` prints")
+    predict.add_argument("--model", help="a name that `models` prints (default: the bundled classifier measured best)")
     predict.add_argument("--top-k", type=int, default=5, help="how many classes (default 5)")
     predict.add_argument("--threshold", type=float, help="least score of a box, 0 to 1; the model's own by default")
     predict.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -110,7 +110,7 @@ def _predict(options: argparse.Namespace) -> int:
         notes.append("--threshold is for boxes, and this model gives classes")
     for note in notes:
         print(f"note: {note}")
-    print(f"{answer.seconds * 1000:.0f} ms on {answer.device}")
+    print(f"{answer.model}, {answer.seconds * 1000:.0f} ms on {answer.device}")
     return 0
 
 

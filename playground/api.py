@@ -40,18 +40,24 @@ def cards() -> tuple[Card, ...]:
 
 
 def predict(
-    picture: str | Path | bytes | BinaryIO | Image.Image, model: str, top_k: int = 5, threshold: float | None = None
+    picture: str | Path | bytes | BinaryIO | Image.Image,
+    model: str | None = None,
+    top_k: int = 5,
+    threshold: float | None = None,
 ) -> Prediction:
     """Answer one picture with one model.
 
-    `picture` is a path, the bytes of a file, an open file or a PIL picture; `model` a name from `cards()`.
-    Classifiers give the `top_k` best classes, detectors the boxes (pixels of the upload) and segments scoring at
-    least `threshold` (0 to 1; by default the score that the model's card names). Raises ValueError with one sentence
+    `picture` is a path, the bytes of a file, an open file or a PIL picture; `model` a name from `cards()`, by default
+    the bundled classifier that measured best. Classifiers give the `top_k` best classes, detectors the boxes (pixels
+    of the upload) and segments scoring at least `threshold` (0 to 1; by default the score that the model's card
+    names). Raises ValueError with one sentence
     for a bad picture, name or number.
     """
     top_k = checks.whole(top_k, "top_k", 1, MOST_CLASSES)
     least = None if threshold is None else checks.share(threshold, "threshold")
-    card = catalogue.find(model)
+    card = catalogue.first() if model is None else catalogue.find(model)
+    if card is None:
+        raise ValueError("No model is bundled here; name one from `python -m playground models`.")
     return inference.predict(image.read(picture), card, top_k, card.threshold if least is None else least)
 
 

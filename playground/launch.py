@@ -8,7 +8,8 @@ from starlette.middleware import Middleware
 
 from playground import image, ui
 from playground.components import BUNDLE_URL, STATIC, bundle_path
-from playground.tabs import controls, examples, predict
+from playground.models import catalogue
+from playground.tabs import examples, predict
 from playground.texts import say
 from playground.web import Guard, bundle_route, pictures_route
 
@@ -44,10 +45,10 @@ def serve(host: str, port: int | None) -> None:
 
 def warm() -> None:
     """Make the first answer while the server starts, so that the first visitor finds it in the cache."""
-    picture, model = examples.first_photo(), controls.first_model()
-    if picture is None or model is None:
+    picture, card = examples.first_photo(), catalogue.first()
+    if picture is None or card is None:
         return
     try:
-        predict.ask(image.read(picture), model)
+        predict.ask(image.read(picture), card.name)
     except ValueError as error:  # the visitor who asks for it is told the same; the page opens all the same
         logging.getLogger(__name__).warning("The first answer could not be made ahead. %s", error)

@@ -86,6 +86,17 @@ def test_the_shell_answers_in_json() -> None:
     assert json.loads(done.stdout)["model"] == BUNDLED[0]
 
 
+def test_without_a_name_the_best_bundled_classifier_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    best = catalogue.first()
+    assert best is not None
+    rivals = [card for card in pg.cards() if card.task == best.task and card.source == "bundled"]
+    assert best.metrics[0].value == max(card.metrics[0].value for card in rivals)
+    assert best.name in shell("predict", str(PHOTOS / "lion.jpg")).stdout
+    monkeypatch.setattr(catalogue, "bundled", lambda: ())
+    with pytest.raises(ValueError, match="No model is bundled"):
+        pg.predict(PHOTOS / "lion.jpg")
+
+
 def test_the_shell_says_nothing_when_its_reader_leaves() -> None:
     asked = subprocess.Popen(
         [sys.executable, "-m", "playground", "models", "--json"],

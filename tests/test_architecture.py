@@ -60,7 +60,7 @@ MAY_IMPORT = {  # room: the rooms it may import
         "trace",
     },
     "ui": {"components", "inference", "models", "tabs", "texts"},
-    "launch": {"components", "image", "tabs", "texts", "ui", "web"},
+    "launch": {"components", "image", "models", "tabs", "texts", "ui", "web"},
     "address": {"checks"},
     "__main__": {"address", "api", "commands", "launch", "training"},
     "app": {"__main__"},

@@ -277,9 +277,10 @@ def test_the_readme_counts_the_methods() -> None:
 def test_a_picture_put_back_brings_its_headline_back() -> None:
     with gr.Blocks():
         page = predict.lay_out()
-    photo, model = examples.first_photo(), controls.first_model()
-    assert photo is not None and model is not None
-    picture = read(photo)
+    photo, card = examples.first_photo(), catalogue.first()
+    assert photo is not None
+    assert card is not None
+    picture, model = read(photo), card.name
     held = predict.ask(picture, model)
     gone = page.run(None, model, held, 5, 0.5, lambda share, text: None)
     assert "Choose a picture" in gone[page.headline]

@@ -162,6 +162,14 @@ def bundled() -> tuple[Card, ...]:
     return tuple(card for card in _bundled().values() if isinstance(card, Card))
 
 
+def first() -> Card | None:
+    """Return the card of the bundled classifier that measured best, else of any bundled model: it needs no download."""
+    own = [card for card in bundled() if card.source == "bundled"]
+    classifiers = [card for card in own if card.task == "classification" and card.metrics]
+    best = max(classifiers, key=lambda card: card.metrics[0].value, default=None)
+    return best or next(iter(own), None)
+
+
 def folder_of(name: str) -> Path:
     """Return the folder of a bundled checkpoint, by the card's checked name; the project's own come first."""
     here = CHECKPOINTS / name

@@ -142,17 +142,6 @@ def families() -> list[tuple[str, str]]:
     return [(family.title, family.name) for family in FAMILIES if family.name in there]
 
 
-def first_model() -> str | None:
-    """Return the name of the model that the page opens with: the bundled classifier that measured best, or any bundled.
-
-    A bundled one, so that no download is needed.
-    """
-    bundled = [card for card in cards() if card.source == "bundled"]
-    classifiers = [card for card in bundled if card.task == "classification" and card.metrics]
-    best = max(classifiers, key=lambda card: card.metrics[0].value, default=None)
-    return best.name if best else next((card.name for card in bundled), None)
-
-
 def choices(family: Any) -> list[tuple[str, str]]:
     """Return (what the picker shows, model name) for every card of a family; none for an unknown one."""
     return [(described(card), card.name) for card in cards() if card.family == family]
@@ -199,12 +188,12 @@ def build_panel(page: gr.Blocks, first_tab: str) -> Panel:
     )
     guard.refuse(too_large, None, None, show_progress="hidden", api_visibility="private")
     offered = families()
-    opened = first_model()
-    first = catalogue.find(opened).family if opened else next((name for _, name in offered), None)
+    opened = catalogue.first()
+    first = opened.family if opened else next((name for _, name in offered), None)
     family = gr.Radio(offered, value=first, label=say("family"), elem_id="pg-family")
     model = gr.Dropdown(
         choices(first),
-        value=opened or _first(first),
+        value=opened.name if opened else _first(first),
         label=say("model"),
         allow_custom_value=True,  # names are checked by the catalogue, whose sentence says what to do
         elem_id="pg-model",
