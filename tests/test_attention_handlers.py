@@ -10,11 +10,11 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from attending import LIMIT, cards, counted, kept, known, parts, photo, sent, shown  # noqa: F401  fixtures
+from attending import LIMIT, NASTY, cards, counted, kept, known, parts, photo, sent, shown  # noqa: F401  fixtures
 
 from playground import inference
 from playground.explanations import Cancelled
-from playground.tabs.attention import drawing
+from playground.tabs.attention import drawing, linked
 from playground.tabs.attention.handlers import Handlers
 from playground.tabs.attention.held import Shown, Wish, look
 from playground.tabs.attention.parts import Parts
@@ -50,6 +50,38 @@ def test_layer_head_patch_class_and_method_cost_no_forward_pass(
     assert isinstance(page.click(click, *sent(parts, found, before))[parts.shown], Shown)
     assert seen == [name]
     del keep
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"layer": 1, "head": 1, "start": "patch", "row": 0, "col": 1},
+        {"method": "gradcam", "layer": 0, "class_index": 2},
+        {"method": "rollout", "residual": 0.3, "start": "patch", "row": 1, "col": 0},
+    ],
+)
+def test_the_first_map_is_the_one_that_a_link_asks_for(parts: Parts, given: dict[str, Any]) -> None:
+    page = Handlers(parts)
+    made = linked.begin(page, photo(), "vit", *sent(parts, None, None, **given))
+    wish = made[parts.shown].wish
+    asked = {name: wish.options[name] if name in wish.options else getattr(wish, name) for name in given}
+    assert asked == given
+    later = linked.begin(page, photo(1), "vit", *sent(parts, made[parts.held], made[parts.shown], **given))
+    assert later[parts.shown].wish.row is None  # another picture is answered from the start
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"layer": 99}, {"head": 99, "layer": 1}, {"start": "patch", "row": 99, "col": 0}, {"start": NASTY},
+        {"layer": "one"}, {"method": "gradcam", "class_index": -3},
+    ],
+)  # fmt: skip
+def test_what_a_link_asks_for_and_the_model_lacks_is_left_out(parts: Parts, given: dict[str, Any]) -> None:
+    page = Handlers(parts)
+    fields = sent(parts, None, None, **given)
+    plain = page.begin(photo(), "vit", *sent(parts, None, None, **{k: v for k, v in given.items() if k == "method"}))
+    assert linked.begin(page, photo(), "vit", *fields)[parts.shown].wish == plain[parts.shown].wish
 
 
 def test_gradients_go_the_slow_way_and_perturbation_waits_for_its_button(parts: Parts) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from gradio.media import MEDIA_ROOT
+from PIL import Image
 
 from playground.image import MAX_BYTES
 from playground.models import catalogue
@@ -234,6 +235,24 @@ def test_a_link_to_a_model_that_cannot_be_had_says_so_once_and_shows_another(vis
     guest.wait_for_timeout(1500)
     expect(toast).to_have_count(1)
     guest.close()
+
+
+def test_a_link_says_what_it_leaves_out_and_where_it_is_when_it_cannot_be_copied(visit: Visit, tmp_path: Path) -> None:
+    own = tmp_path / "own.png"
+    Image.new("RGB", (40, 30), "teal").save(own)
+    before = visit.tab.locator("#pg-picture img").get_attribute("src")
+    visit.upload(own)
+    expect(visit.tab.locator("#pg-picture img")).not_to_have_attribute("src", str(before))
+    copy = visit.tab.locator("#pg-copy-link")
+    copy.click()
+    expect(copy).to_contain_text("your own picture is not part of it")
+    expect(copy).to_have_text("Copy link to this view")
+    visit.tab.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # as over plain http
+    visit.tab.get_by_role("button", name="Lion").click()
+    expect(visit.tab.locator("#pg-picture img")).to_have_attribute("src", re.compile("image.png"))
+    copy.click()
+    expect(copy).to_have_text("The address bar holds the link now; copy it from there")
+    assert "picture=photo-lion" in visit.tab.url
 
 
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.png", "a'b\"c.png", "😀" * 20 + ".png"])

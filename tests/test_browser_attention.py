@@ -51,6 +51,19 @@ def test_a_click_asks_about_that_patch_without_another_run(opened: Visit) -> Non
     assert alt.startswith("Raw attention")
 
 
+def test_a_link_restores_patch_and_head(opened: Visit) -> None:
+    click_in(opened, "#pg-map-view .pg-plot", 0.2, 0.7)
+    expect(opened.tab.locator(CAPTION)).to_contain_text("the patch in row", timeout=20_000)
+    opened.tab.locator("#pg-map-fields").get_by_label("Head").click()
+    opened.tab.get_by_role("option", name="Head 2").click()
+    expect(opened.tab.locator(CAPTION)).to_contain_text("head 2", timeout=20_000)
+    said = opened.tab.locator(CAPTION).inner_text()
+    opened.tab.locator("#pg-copy-link").click()
+    opened.tab.wait_for_function("location.search.includes('s.map-row')")
+    opened.tab.goto(opened.tab.url)
+    expect(opened.tab.locator(CAPTION)).to_have_text(said, timeout=60_000, use_inner_text=True)
+
+
 def test_row_and_column_can_be_typed_and_a_bad_one_leaves_the_map(opened: Visit) -> None:
     click_in(opened, "#pg-map-view .pg-plot", 0.5, 0.5)
     expect(opened.tab.locator(CAPTION)).to_contain_text("the patch in row", timeout=20_000)

@@ -271,6 +271,7 @@ FIELDS = {
     "strength": gr.Slider(0, 1, 0.5, render=False),
     "cells": gr.Textbox(render=False),
     "first": gr.Dropdown(["a"], value="a", allow_custom_value=True, render=False),
+    "layer": gr.Dropdown([], render=False),  # its choices come with the model
 }
 KEYS = ("predict", "compare")
 
@@ -278,8 +279,8 @@ KEYS = ("predict", "compare")
 def test_a_link_opens_the_view_it_was_made_of() -> None:
     example = examples.examples()[-1]
     shown = Picture(example.open().convert("RGB"))
-    given = (["a", "untrained:b"], "mask", 0.25, "1,2:3,4", "untrained:b")
-    query = links.make(KEYS, list(FIELDS), shown, "everyday-vit", "compare", *given)
+    given = (["a", "untrained:b"], "mask", 0.25, "1,2:3,4", "untrained:b", 3)
+    query = links.make(KEYS, FIELDS, shown, "everyday-vit", "compare", *given)
     values = links.fields_of("?" + query, KEYS, FIELDS)
     assert values[0]["selected"] == "compare"
     assert [update["value"] for update in values[1:]] == list(given)
@@ -289,18 +290,17 @@ def test_a_link_opens_the_view_it_was_made_of() -> None:
 
 
 def test_a_picture_of_one_s_own_is_not_in_the_link_and_too_much_is_refused() -> None:
-    query = links.make(KEYS, list(FIELDS), PICTURE, None, "no-such-tab", [], "", 0.5, "", "")
-    assert "picture" not in query
-    assert "tab" not in query
+    query = links.make(KEYS, FIELDS, PICTURE, None, "no-such-tab", [], "", 0.5, "", "a", None)
+    assert query == "", "nor is what the page opens with"
     with pytest.raises(ValueError, match="more than a link can carry"):
-        links.make(KEYS, list(FIELDS), PICTURE, None, "compare", [], "mask", 1, "1,2 " * 60, "")
+        links.make(KEYS, FIELDS, PICTURE, None, "compare", [], "mask", 1, "1,2 " * 60, "", None)
 
 
 @pytest.mark.parametrize(
     "query",
     [
         "", "tab=no-such&s.strength=7&s.touch=%22evil%22&s.cells=5", "s.strength=NaN&s.touch=1&models=<x>,../y",
-        "s.strength=true&tab=%00&s.first=7", "x" * 10_000, None,
+        "s.strength=true&tab=%00&s.first=7&s.layer=true", "x" * 10_000, None,
         "s.model=%22hf-hub:some/where%22&picture=../../etc/passwd",
     ],
 )  # fmt: skip

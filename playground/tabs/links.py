@@ -22,13 +22,15 @@ from playground.texts import say
 
 ADDRESS = "() => window.location.search"
 # The address bar becomes the link, which is also put on the clipboard where the browser lets a page do so.
-COPY = """(query) => {
-  if (!query) return;
+COPY = """async (query, picture) => {
+  const [copied, there, without] = %s;
   const url = window.location.origin + window.location.pathname + '?' + query;
   window.history.replaceState(null, '', url);
-  navigator.clipboard?.writeText(url).catch(() => {});
+  const own = picture && !new URLSearchParams(query).has('picture');
+  const can = navigator.clipboard?.writeText(url).then(() => true, () => false);
+  return (await can ? copied : there) + (own ? without : '');
 }"""
-AGAIN = "() => new Promise((done) => setTimeout(() => done(%s), 1800))"
+AGAIN = "() => new Promise((done) => setTimeout(() => done(%s), 4000))"
 MODEL = "model"
 
 
@@ -56,15 +58,16 @@ def build_link(panel: Panel) -> Link:
     return Link(replace(panel, changes=(restored.success, *panel.changes)), copy, query, restored.then)
 
 
-def make(keys: Collection[str], names: Sequence[str], picture: Picture | None, *given: Any) -> str:
-    """Return the query that opens the page with this model, tab and values of the named fields.
+def make(keys: Collection[str], fields: dict[str, Any], picture: Picture | None, *given: Any) -> str:
+    """Return the query that opens the page with this model, tab and values of the fields.
 
-    given: the model of the panel, the key of the open tab, and a value for each name. Raises ValueError with one
-    sentence where that is more than a link can carry.
+    given: the model of the panel, the key of the open tab, and a value for each field; those that the page opens with
+    are left out. Raises ValueError with one sentence where that is more than a link can carry.
     """
     model, opened, *values = given
-    settings = {name: value for name, value in zip(names, values, strict=True) if name != MODELS and _plain(value)}
-    chosen = dict(zip(names, values, strict=True)).get(MODELS) or ()
+    changed = {name: value for name, value in zip(fields, values, strict=True) if value != fields[name].value}
+    chosen = changed.pop(MODELS, None) or ()
+    settings = {name: value for name, value in changed.items() if _plain(value)}
     if isinstance(model, str):
         settings[MODEL] = model
     state = State(examples.name_of(picture), tuple(chosen), opened if opened in keys else "", settings)
@@ -103,6 +106,8 @@ def fits(field: Any, value: Any) -> bool:
     """Whether the value is one that the field itself could give."""
     if getattr(field, "multiselect", False):
         return isinstance(value, list)  # names, which are checked where they are used
+    if isinstance(field, gr.Dropdown) and not field.choices:
+        return not isinstance(value, bool)  # its choices come with the model, and the handler checks it
     if getattr(field, "allow_custom_value", False):
         return isinstance(value, str)  # likewise
     if isinstance(field, gr.Dropdown | gr.Radio):
@@ -121,17 +126,16 @@ def wire(link: Link, tabs: gr.Tabs, keys: Sequence[str]) -> None:
 
     def copied(picture: Picture | None, *given: Any) -> str:
         with sentences():
-            return make(keys, list(fields), picture, *given)
+            return make(keys, fields, picture, *given)
 
     def said(query: Any) -> list[Any]:
         return fields_of(query, keys, fields)
 
     inputs = [panel.picture, panel.model, panel.opened, *fields.values()]
     made = link.copy.click(copied, inputs, link.query, show_progress="hidden", api_visibility="private")
-    told = made.success(None, link.query, None, js=COPY, **private)
-    told.success(None, None, link.copy, js=f"() => {json.dumps(say('link_copied'))}", **private).then(
-        None, None, link.copy, js=AGAIN % json.dumps(say("link_copy")), **private
-    )
+    words = json.dumps([say(key) for key in ("link_copied", "link_there", "link_without_picture")])
+    told = made.success(None, [link.query, panel.picture], link.copy, js=COPY % words, **private)
+    told.then(None, None, link.copy, js=AGAIN % json.dumps(say("link_copy")), **private)
     link.opened(said, link.query, [tabs, *fields.values()], js=ADDRESS, **private)  # a tab asks about what is there
 
 

@@ -132,5 +132,7 @@ TEXTS = {
     # links
     "link_copy": "Copy link to this view",
     "link_copied": "Link copied; it is the address of this page now",
+    "link_there": "The address bar holds the link now; copy it from there",
+    "link_without_picture": " (your own picture is not part of it)",
     "link_too_much": "This view holds more than a link can carry; choose fewer models or cells.",
 }

@@ -4,6 +4,8 @@ from typing import Any
 
 import gradio as gr
 
+from playground.image import Picture
+from playground.tabs.attention import linked
 from playground.tabs.attention.handlers import Handlers, Updates
 from playground.tabs.attention.leaving import wire
 from playground.tabs.attention.parts import lay_out
@@ -18,6 +20,9 @@ def build(panel: Panel) -> None:
     quick: dict[str, Any] = {**private, "queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
     slow: dict[str, Any] = {**private, "concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden"}
     inputs = [panel.picture, *parts.settings]
+
+    def begin(picture: Picture | None, model: Any, *settings: Any) -> Updates:
+        return linked.begin(do, picture, model, *settings)
 
     def change(*settings: Any) -> Updates:
         return do.quietly(lambda: do.change(*settings))
@@ -40,7 +45,8 @@ def build(panel: Panel) -> None:
     def without(*settings: Any) -> Updates:
         return do.quietly(lambda: do.without_artefacts(*settings))
 
-    for begun in panel.when_open(do.begin, parts.settings, parts.outputs, parts.view):
+    linked.remember(panel, parts.fields)
+    for begun in panel.when_open(begin, parts.settings, parts.outputs, parts.view):
         begun.failure(do.failed, parts.held, parts.caption, **quick)
     asked = parts.todo.change(
         do.run, inputs, parts.outputs, **{**slow, "show_progress_on": parts.view, "show_progress": "full"}
