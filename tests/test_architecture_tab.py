@@ -249,6 +249,12 @@ def test_names_of_the_best_stand_where_no_point_can_be() -> None:
     assert list(points.textposition) == ["top center", "bottom center", "top left"]
 
 
+def test_names_of_near_points_stand_on_both_sides() -> None:
+    models = [Model(str(x), "f", x, y, True) for x, y in ((1.50e6, 38.29), (1.55e6, 38.33), (2.4e6, 43.7))]
+    points = pareto([Panel("t", "a", models)], "x", ("a", "b"), "").data[-1]
+    assert list(points.textposition) == ["bottom center", "top center", "top left"]
+
+
 def test_pareto_names_are_plain_text() -> None:
     panel = Panel(NASTY, NASTY, [Model(NASTY, NASTY, 1e6, 50, False)])
     assert NASTY not in pareto([panel], NASTY, (NASTY, NASTY), "").to_json()

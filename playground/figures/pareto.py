@@ -10,8 +10,11 @@ import plotly.graph_objects as go
 from playground.figures.theme import QUIET, clear, colours, figure, plain
 
 PANEL, TOP, BELOW, FOOT = 310, 30, 54, 60  # CSS pixels: a panel, its title, its axis, the legend
+LEFT = 56  # where the marks of the upward axis stand
 MOST_NAMED = 12
 EDGE = 0.5  # of an axis: left of it there is no room for a name beside its point
+BELOW_IT = "bottom center"
+NEAR = (0.3, 0.12)  # of the axes: the names of nearer points would lie on each other
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,12 @@ def pareto(panels: Sequence[Panel], axis: str, kinds: tuple[str, str], alt: str)
             "domain": [low + BELOW / room, high - TOP / room], "range": [worst - 1.6 * room_y, most + 1.6 * room_y],
         }  # fmt: skip
         notes.append(
-            {"text": f"<b>{plain(panel.title)}</b>", "x": 0, "xref": "paper", "xanchor": "left", "y": high,
-             "yref": "paper", "yanchor": "top", "showarrow": False, "font": {"size": 13}}
+            {"text": f"<b>{plain(panel.title)}</b>", "x": 0, "xref": "paper", "xanchor": "left", "xshift": -LEFT,
+             "y": high, "yref": "paper", "yanchor": "top", "showarrow": False, "font": {"size": 13}}
         )  # fmt: skip
     layout |= {
         "annotations": notes,
-        "margin": {"l": 56, "r": 14, "t": 4, "b": FOOT},
+        "margin": {"l": LEFT, "r": 14, "t": 4, "b": FOOT},
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         "hovermode": "closest",
@@ -95,16 +98,15 @@ def pareto(panels: Sequence[Panel], axis: str, kinds: tuple[str, str], alt: str)
 def _models(
     models: Sequence[Model], palette: dict[str, str], named: set[str], best: Sequence[Model], end: str
 ) -> go.Scatter:
-    """Draw the points; names of the best stand above, and to the left where there is room: no point can be there."""
-    low, high = _ends([m.x for m in models])
-    shares = [math.log(m.x / low) / math.log(high / low) for m in models]  # of the axis
-    beside = ["top left" if share > EDGE else "top center" for share in shares]
+    """Draw the points and the names of some: in a crowd only of those that have room above."""
+    sided = list(zip(models, _sides(models, named, best), strict=True))
+    crowded = len(models) > MOST_NAMED
     return go.Scatter(
         x=[m.x for m in models],
         y=[m.y for m in models],
         mode="markers+text",
-        text=[plain(m.name) if m.name in named else "" for m in models],
-        textposition=[place if m in best else "bottom center" for m, place in zip(models, beside, strict=True)],
+        text=[plain(m.name) if m.name in named and (side != BELOW_IT or not crowded) else "" for m, side in sided],
+        textposition=[side for _, side in sided],
         textfont={"size": 11},
         cliponaxis=False,
         marker={
@@ -119,6 +121,23 @@ def _models(
         xaxis=f"x{end}",
         yaxis=f"y{end}",
     )
+
+
+def _sides(models: Sequence[Model], named: set[str], best: Sequence[Model]) -> list[str]:
+    """Return where each name stands: that of the best above, to the left where there is room, for no point is there.
+
+    Below where another name is near, which the best of the two has above; all others stand below.
+    """
+    low, high = _ends([m.x for m in models])
+    worst, most = min(m.y for m in models), max(m.y for m in models)
+    places = {m: (math.log(m.x / low) / math.log(high / low), (m.y - worst) / max(most - worst, 1.0)) for m in models}
+    above: list[Model] = []
+    for one in sorted((m for m in best if m.name in named), key=lambda m: -m.y):
+        away = ([abs(a - b) for a, b in zip(places[one], places[other], strict=True)] for other in above)
+        if all(across > NEAR[0] or up > NEAR[1] for across, up in away):
+            above.append(one)
+    left = {m: "left" if places[m][0] > EDGE else "center" for m in models}
+    return [f"top {left[m]}" if m in above else BELOW_IT for m in models]
 
 
 def _scale(values: Sequence[float]) -> dict[str, Any]:

@@ -129,7 +129,8 @@ def drawn(models: list[Judged], axis: str) -> Figure:
     titles = {family.name: family.title for family in FAMILIES}
     panels: dict[tuple[str, str], list[Model]] = {}
     for one in models:
-        point = Model(one.card.title, titles[one.card.family], one.cost, one.metric.value, one.card.source == "bundled")
+        name = one.card.title.partition(",")[0]  # the panel's title says the rest
+        point = Model(name, titles[one.card.family], one.cost, one.metric.value, one.card.source == "bundled")
         panels.setdefault((one.metric.dataset, one.metric.name), []).append(point)
     made = [Panel(f"{name}, {dataset}", f"{name}, %", points) for (dataset, name), points in panels.items()]
     said = say(
