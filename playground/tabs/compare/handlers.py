@@ -35,16 +35,12 @@ class Handlers:
 
     def ask(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
         """Ask all models, a card for each as it answers; then their maps, and where two of them part."""
-        if picture is None:
-            yield self._unasked(settings[0], settings[1])
-            return
-        held = settings[0]
+        held: Held | None = settings[0]
         yield from self._asked(picture, settings, measured=bool(held and held.asked.measured))
 
     def measure(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
         """Ask again, and measure the time and memory of every model."""
-        if picture is not None:
-            yield from self._asked(picture, settings, measured=True)
+        yield from self._asked(picture, settings, measured=True)
 
     def look(self, picture: Picture | None, *settings: Any) -> Iterator[Updates]:
         """Show what every model makes of another place or method."""
@@ -158,7 +154,7 @@ class Handlers:
         """Return the comparison as a file of this kind."""
         with sentences():
             if picture is None or held is None:
-                raise ValueError(say("leave_nothing"))
+                raise ValueError(say("no_picture" if picture is None else "leave_nothing"))
             return leaving.file_of(kind, touching.touched(picture, held.asked.touch), held)
 
     def stopped(self, held: Held | None) -> Updates:
@@ -172,8 +168,12 @@ class Handlers:
 
     # the steps of a comparison
 
-    def _asked(self, picture: Picture, settings: tuple[Any, ...], measured: bool) -> Iterator[Updates]:
+    def _asked(self, picture: Picture | None, settings: tuple[Any, ...], measured: bool) -> Iterator[Updates]:
         parts = self.parts
+        before: Held | None = settings[0]
+        if picture is None:
+            yield self._no_picture(before, picker.wished(settings[1]))
+            return
         with sentences():
             try:
                 wish = wished(settings[1:])
@@ -182,9 +182,8 @@ class Handlers:
                 yield {parts.touching.problem: problem(str(error))}
                 return
             asked = Asked(picture.key, wish.names, wish.touch, measured)
-            before: Held | None = settings[0]
             if before is not None and before.asked == asked and before.whole:
-                yield {parts.caption: words.summary(tuple(before.rows.values()), len(before.asked.names))}
+                yield {parts.caption: words.summary(tuple(before.rows.values()), len(before.rows))}
                 return
             if not wish.names:
                 yield {parts.caption: words.caption(say("compare_none"))}
@@ -200,13 +199,11 @@ class Handlers:
                 return
             yield from self._maps(shown, replace(held, place=wish.place), wish)
 
-    def _unasked(self, before: Held | None, models: Any) -> Updates:
-        """Say that there is no picture; cards that were never filled no longer promise to be."""
-        said = {self.parts.caption: words.caption(say("no_picture"))}
-        if before is not None:
-            return said
-        names = picker.wished(models)
-        return {**said, self.parts.cards: words.cards(names, {}, picker.titles(names), over=True)}
+    def _no_picture(self, held: Held | None, names: Sequence[str]) -> Updates:
+        """Say that a picture is wanted; answers for the one before stay, and without any no card promises one."""
+        more = say("choose_picture_more") if held else ""
+        said = {self.parts.caption: words.caption(say("no_picture"), more)}
+        return said if held else {**said, self.parts.cards: words.cards(names, {}, picker.titles(names))}
 
     def _rows(self, shown: Picture, held: Held) -> Iterator[Held]:
         """Yield what is held as each row comes. Closing stops the comparison."""
