@@ -252,7 +252,22 @@ def test_names_of_the_best_stand_where_no_point_can_be() -> None:
 def test_names_of_near_points_stand_on_both_sides() -> None:
     models = [Model(str(x), "f", x, y, True) for x, y in ((1.50e6, 38.29), (1.55e6, 38.33), (2.4e6, 43.7))]
     points = pareto([Panel("t", "a", models)], "x", ("a", "b"), "").data[-1]
-    assert list(points.textposition) == ["bottom center", "top center", "top left"]
+    assert list(points.textposition) == ["bottom center", "top left", "top left"]
+
+
+def test_no_name_lies_on_a_point_or_another_name_and_a_crowd_leaves_some_unsaid() -> None:
+    front = [Model("a" * 12, "f", 1e7 * 1.01**i, 80 + i / 100, True) for i in range(14)]
+    points = pareto([Panel("t", "a", front)], "x", ("a", "b"), "").data[-1]
+    assert 2 <= sum(map(bool, points.text)) < len(front)
+    assert points.text[-1]
+
+
+def test_titles_break_into_lines_that_fit_on_a_phone() -> None:
+    panel = Panel(
+        "mAP, Scenes composed from Everyday, validation part (5,362 photos)", "a", [Model("m", "f", 1, 2, True)]
+    )
+    title = pareto([panel], "x", ("a", "b"), "").layout.annotations[0].text
+    assert [len(line) <= 44 for line in title.removeprefix("<b>").removesuffix("</b>").split("<br>")] == [True] * 2
 
 
 def test_pareto_names_are_plain_text() -> None:

@@ -11,6 +11,7 @@ from playground.figures.theme import PALETTE, QUIET, clear, figure, plain
 
 HEIGHT = 620
 GAP = 0.13
+LEFT = 52
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ def cost(panels: Sequence[Panel], axis: str, alt: str, marked: float | None = No
             "exponentformat": "SI",
         }
         notes.append(
-            {"text": plain(panel.title), "x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper",
-             "yanchor": "top", "showarrow": False, "font": {"size": 14}}
+            {"text": plain(panel.title), "x": 0, "xref": "paper", "xanchor": "left", "xshift": -LEFT, "y": top,
+             "yref": "paper", "yanchor": "top", "showarrow": False, "font": {"size": 14}}
         )  # fmt: skip
         if marked:
             layout["shapes"].append(
@@ -68,7 +69,7 @@ def cost(panels: Sequence[Panel], axis: str, alt: str, marked: float | None = No
             )  # fmt: skip
     layout |= {
         "annotations": notes,
-        "margin": {"l": 52, "r": 8, "t": 4, "b": 110},
+        "margin": {"l": LEFT, "r": 8, "t": 4, "b": 110},
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": -0.1, "yanchor": "top", "font": {"size": 13}},
         "hovermode": "closest",

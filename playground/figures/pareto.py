@@ -7,14 +7,19 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from playground.figures.theme import QUIET, clear, colours, figure, plain
+from playground.figures.theme import QUIET, clear, colours, figure, plain, wrapped
 
-PANEL, TOP, BELOW, FOOT = 310, 30, 54, 60  # CSS pixels: a panel, its title, its axis, the legend
-LEFT = 56  # where the marks of the upward axis stand
+PANEL, TOP, BELOW, FOOT = 310, 14, 54, 60  # CSS pixels: a panel, above its plot, its axis, the legend
+LEFT, RIGHT = 56, 14  # beside the plot
+TITLE = 17  # a line of a title
+NARROW = 288  # the plot on a phone: names that have room there have room anywhere
+DOT, LETTER, LINE = 8, 6.2, 14  # half a point, and a name's letters and height
+ABOVE = ("top left", "top center", "top right")
+UNDER = ("bottom center", "bottom left", "bottom right")
 MOST_NAMED = 12
-EDGE = 0.5  # of an axis: left of it there is no room for a name beside its point
-BELOW_IT = "bottom center"
-NEAR = (0.3, 0.12)  # of the axes: the names of nearer points would lie on each other
+MOST_TICKS = 5
+
+XYXY = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ def pareto(panels: Sequence[Panel], axis: str, kinds: tuple[str, str], alt: str)
     families = [model.family for panel in panels for model in panel.models]
     palette = colours(families)
     room = len(panels) * PANEL
+    titles = [wrapped(panel.title) for panel in panels]
+    top = TOP + TITLE * max(title.count("<br>") + 1 for title in titles)
     grid = {"gridcolor": clear(QUIET, 0.25), "zeroline": False, "fixedrange": True}
     traces: list[Any] = [_key(name, colour, "circle") for name, colour in palette.items()]
     there = {model.measured for panel in panels for model in panel.models}
@@ -72,22 +79,21 @@ def pareto(panels: Sequence[Panel], axis: str, kinds: tuple[str, str], alt: str)
             go.Scatter(x=[m.x for m in best], y=[m.y for m in best], mode="lines", hoverinfo="skip", showlegend=False,
                        line={"color": clear(QUIET, 0.8), "width": 1.5, "shape": "hv"}, xaxis=f"x{end}", yaxis=f"y{end}")
         )  # fmt: skip
-        traces.append(_models(panel.models, palette, named, best, end))
+        sides = _sides(panel.models, named, best, PANEL - top - BELOW)
+        traces.append(_models(panel.models, palette, sides, end))
         layout[f"xaxis{end}"] = {**grid, **_scale([m.x for m in panel.models]), "anchor": f"y{end}",
-                                 "title": {"text": plain(axis), "font": {"size": 13}}}  # fmt: skip
-        worst, most = min(m.y for m in panel.models), max(m.y for m in panel.models)
-        room_y = max(0.12 * (most - worst), 0.5)  # for the names above and below the points
+                                 "title": {"text": plain(axis), "font": {"size": 13}, "standoff": 4}}  # fmt: skip
         layout[f"yaxis{end}"] = {
             **grid, "anchor": f"x{end}", "title": {"text": plain(panel.axis), "font": {"size": 13}},
-            "domain": [low + BELOW / room, high - TOP / room], "range": [worst - 1.6 * room_y, most + 1.6 * room_y],
+            "domain": [low + BELOW / room, high - top / room], "range": _heights([m.y for m in panel.models]),
         }  # fmt: skip
         notes.append(
-            {"text": f"<b>{plain(panel.title)}</b>", "x": 0, "xref": "paper", "xanchor": "left", "xshift": -LEFT,
-             "y": high, "yref": "paper", "yanchor": "top", "showarrow": False, "font": {"size": 13}}
+            {"text": f"<b>{titles[i]}</b>", "x": 0, "xref": "paper", "xanchor": "left", "xshift": -LEFT, "y": high,
+             "yref": "paper", "yanchor": "top", "showarrow": False, "align": "left", "font": {"size": 13}}
         )  # fmt: skip
     layout |= {
         "annotations": notes,
-        "margin": {"l": LEFT, "r": 14, "t": 4, "b": FOOT},
+        "margin": {"l": LEFT, "r": RIGHT, "t": 4, "b": FOOT},
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         "hovermode": "closest",
@@ -95,18 +101,14 @@ def pareto(panels: Sequence[Panel], axis: str, kinds: tuple[str, str], alt: str)
     return figure(traces, layout, alt, room + FOOT)
 
 
-def _models(
-    models: Sequence[Model], palette: dict[str, str], named: set[str], best: Sequence[Model], end: str
-) -> go.Scatter:
-    """Draw the points and the names of some: in a crowd only of those that have room above."""
-    sided = list(zip(models, _sides(models, named, best), strict=True))
-    crowded = len(models) > MOST_NAMED
+def _models(models: Sequence[Model], palette: dict[str, str], sides: Sequence[str], end: str) -> go.Scatter:
+    """Draw the points, and the names that have a side to stand on."""
     return go.Scatter(
         x=[m.x for m in models],
         y=[m.y for m in models],
         mode="markers+text",
-        text=[plain(m.name) if m.name in named and (side != BELOW_IT or not crowded) else "" for m, side in sided],
-        textposition=[side for _, side in sided],
+        text=[plain(m.name) if side else "" for m, side in zip(models, sides, strict=True)],
+        textposition=[side or ABOVE[0] for side in sides],
         textfont={"size": 11},
         cliponaxis=False,
         marker={
@@ -123,31 +125,52 @@ def _models(
     )
 
 
-def _sides(models: Sequence[Model], named: set[str], best: Sequence[Model]) -> list[str]:
-    """Return where each name stands: that of the best above, to the left where there is room, for no point is there.
+def _sides(models: Sequence[Model], named: set[str], best: Sequence[Model], height: float) -> list[str]:
+    """Return the side of its point on which each name lies on no point and no other name; "" for none.
 
-    Below where another name is near, which the best of the two has above; all others stand below.
+    The best choose first and like to stand above and to the left, where no point can be; the others below.
     """
-    low, high = _ends([m.x for m in models])
-    worst, most = min(m.y for m in models), max(m.y for m in models)
-    places = {m: (math.log(m.x / low) / math.log(high / low), (m.y - worst) / max(most - worst, 1.0)) for m in models}
-    above: list[Model] = []
-    for one in sorted((m for m in best if m.name in named), key=lambda m: -m.y):
-        away = ([abs(a - b) for a, b in zip(places[one], places[other], strict=True)] for other in above)
-        if all(across > NEAR[0] or up > NEAR[1] for across, up in away):
-            above.append(one)
-    left = {m: "left" if places[m][0] > EDGE else "center" for m in models}
-    return [f"top {left[m]}" if m in above else BELOW_IT for m in models]
+    left, right = _ends([m.x for m in models])
+    low, high = _heights([m.y for m in models])
+    across = [NARROW * math.log(m.x / left) / math.log(right / left) for m in models]
+    down = [height * (high - m.y) / (high - low) for m in models]
+    taken = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in zip(across, down, strict=True)]
+    sides = [""] * len(models)
+    for i in sorted(range(len(models)), key=lambda i: (models[i] not in best, -models[i].y)):
+        for side in (*ABOVE, *UNDER) if models[i] in best else (*UNDER, *ABOVE):
+            box = _box(side, across[i], down[i], LETTER * len(models[i].name))
+            inside = box[0] >= 0 and box[2] <= NARROW + RIGHT
+            if models[i].name in named and inside and not any(_meet(box, other) for other in taken):
+                taken.append(box)
+                sides[i] = side
+                break
+    return sides
+
+
+def _box(side: str, x: float, y: float, width: float) -> XYXY:
+    upward, sideward = side.split()
+    left = {"left": x - DOT - width, "center": x - width / 2, "right": x + DOT}[sideward]
+    top = y - DOT - LINE if upward == "top" else y + DOT
+    return left, top, left + width, top + LINE
+
+
+def _meet(one: XYXY, two: XYXY) -> bool:
+    return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
+
+
+def _heights(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the upward axis, with room for names above and below the points."""
+    room = 1.6 * max(0.12 * (max(values) - min(values)), 0.5)
+    return min(values) - room, max(values) + room
 
 
 def _scale(values: Sequence[float]) -> dict[str, Any]:
     """Return a logarithmic axis with a few round marks and room at both ends."""
     low, high = _ends(values)
-    ticks = [
-        digit * 10.0**power for power in range(-6, 16) for digit in (1, 2, 5) if low <= digit * 10.0**power <= high
-    ]
-    if len(ticks) > 7:
-        ticks = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [d * 10.0**power for power in range(-6, 16) for d in digits if low <= d * 10.0**power <= high]
+        if len(ticks) <= MOST_TICKS:
+            break
     return {"type": "log", "tickvals": ticks, "ticktext": [_si(tick) for tick in ticks],
             "range": [math.log10(low), math.log10(high)]}  # fmt: skip
 

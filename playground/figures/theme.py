@@ -1,6 +1,7 @@
 """One look for every figure: colours, fonts and the frame around a picture."""
 
 import html
+import textwrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -40,6 +41,11 @@ def ink(colour: str) -> str:
 def plain(text: str) -> str:
     """Return the text so that Plotly shows it letter by letter and reads no markup in it."""
     return html.escape(text, quote=False)
+
+
+def wrapped(text: str, letters: int = 44) -> str:
+    """Return a title as plain text, broken into lines that fit on a phone."""
+    return "<br>".join(plain(line) for line in textwrap.wrap(text, letters))
 
 
 def percent(share: float) -> str:

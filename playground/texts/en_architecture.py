@@ -153,7 +153,7 @@ TEXTS = {
     "trade_measuring": "Measuring {title}",
     "trade_axis_parameters": "parameters",
     "trade_axis_macs": "multiply-adds at the model’s own size",
-    "trade_axis_latency": "seconds for a picture (here: this machine; published: V100)",
+    "trade_axis_latency": "seconds for a picture (published: on a V100)",
     "trade_measured": "measured here",
     "trade_published": "published",
     "trade_alt": "{metric} against {axis}, {count} models in {panels} panels; the table says the same",

@@ -132,7 +132,7 @@ def drawn(models: list[Judged], axis: str) -> Figure:
         name = one.card.title.partition(",")[0]  # the panel's title says the rest
         point = Model(name, titles[one.card.family], one.cost, one.metric.value, one.card.source == "bundled")
         panels.setdefault((one.metric.dataset, one.metric.name), []).append(point)
-    made = [Panel(f"{name}, {dataset}", f"{name}, %", points) for (dataset, name), points in panels.items()]
+    made = [Panel(dataset, f"{name}, %", points) for (dataset, name), points in panels.items()]
     said = say(
         "trade_alt", metric=models[0].metric.name, axis=say(f"trade_axis_{axis}"), count=len(models), panels=len(made)
     )
