@@ -24,7 +24,9 @@ def serve(host: str, port: int | None) -> None:
         server_name=host,
         server_port=port,
         theme=ui.theme(),
-        css_paths=[STATIC / f"{name}.css" for name in ("page", "attention", "patches", "compare", "architecture")],
+        css_paths=[
+            STATIC / f"{name}.css" for name in ("page", "attention", "patches", "compare", "architecture", "phone")
+        ],
         i18n=gr.I18n(en={"common.complete": say("complete")}),  # screen readers hear it; Gradio names only the key
         footer_links=["api"],
         run_history=False,

@@ -313,6 +313,19 @@ def test_nothing_overflows_and_plots_fit_in_both_themes(
     assert visit.faults == []
 
 
+def test_on_a_phone_what_a_finger_presses_is_tall_enough(chromium: Browser, page: str) -> None:
+    context = chromium.new_context(viewport=PHONE, has_touch=True)  # type: ignore[arg-type]
+    tab = Visit(context, page).tab
+    small = """() => [...document.querySelectorAll('button, label:has(input[type=radio]), summary')]
+      .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width > 0)
+      .filter((e) => e.getBoundingClientRect().height < 39.5 && !e.closest('footer')).map((e) => e.outerHTML)"""
+    for name in (tab_.key.capitalize() for tab_ in TABS):
+        tab.get_by_role("tab", name=name).click()
+        tab.wait_for_timeout(1500)
+        assert tab.evaluate(small) == [], name
+    context.close()
+
+
 def test_a_narrower_window_redraws_the_plot(visit: Visit) -> None:
     visit.tab.set_viewport_size(PHONE)
     fits = "() => document.querySelector('#pg-view .main-svg').getBoundingClientRect().width <= 358"

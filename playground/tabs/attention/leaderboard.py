@@ -50,7 +50,7 @@ def _row(found: Leaderboard, row: Row, best: dict[str, Row | None]) -> str:
             continue
         strong = best[measure.name] is row
         mean = f"<b>{value.mean:.3f}</b>" if strong else f"{value.mean:.3f}"
-        cells.append(f"<td>{mean} <small>{value.low:.3f}&nbsp;… {value.high:.3f}</small></td>")
+        cells.append(f"<td>{mean} <small>{value.low:.3f} … {value.high:.3f}</small></td>")
     kind = ' class="pg-baseline"' if row.kind == "baseline" else ""
     return f'<tr{kind}><th scope="row">{escape(row.title)}</th>{"".join(cells)}</tr>'
 
