@@ -316,11 +316,11 @@ def test_nothing_overflows_and_plots_fit_in_both_themes(
 def test_on_a_phone_what_a_finger_presses_is_tall_enough(chromium: Browser, page: str) -> None:
     context = chromium.new_context(viewport=PHONE, has_touch=True)  # type: ignore[arg-type]
     tab = Visit(context, page).tab
-    small = """() => [...document.querySelectorAll('button, label:has(input[type=radio]), summary')]
+    small = """() => [...document.querySelectorAll('button, label:has(input), summary, .pg-block a')]
       .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width > 0)
       .filter((e) => e.getBoundingClientRect().height < 39.5 && !e.closest('footer')).map((e) => e.outerHTML)"""
-    for name in (tab_.key.capitalize() for tab_ in TABS):
-        tab.get_by_role("tab", name=name).click()
+    for name in (*(tab_.key.capitalize() for tab_ in TABS), "Patches", "Layers", "Alike"):
+        tab.get_by_role("tab", name=name).first.click()
         tab.wait_for_timeout(1500)
         assert tab.evaluate(small) == [], name
     context.close()
