@@ -214,10 +214,10 @@ def test_a_model_that_cannot_be_had_leaves_the_pickers_at_those_that_answered(op
         before = model.input_value()
         model.click()
         tab.get_by_role("option").filter(has_text="Hub").first.click()
-        expect(tab.locator(".toast-body")).to_have_count(1, timeout=SLOW)
+        expect(tab.locator(".toast-message-text")).to_have_count(1, timeout=SLOW)
         expect(model).to_have_value(before, timeout=SLOW)
         opened.settle()
-        expect(tab.locator(".toast-body")).to_have_count(1)
+        expect(tab.locator(".toast-message-text")).to_have_count(1)
         tab.locator(".toast-close").click()
 
 

@@ -23,6 +23,7 @@ from playground.figures.picture import encode
 from playground.image import Picture, read
 from playground.models import FAMILIES, catalogue
 from playground.tabs import TABS, controls, examples, predict, words
+from playground.tabs.answers import Answers
 from playground.texts import en
 
 
@@ -75,6 +76,41 @@ def test_a_picker_goes_back_to_a_known_model_alone() -> None:
     assert model["value"] == known.name
     assert known.name in [name for _, name in model["choices"]]
     assert controls.go_back("no-such-model") == (gr.skip(), gr.skip())
+
+
+def failing(answers: Answers, tab: str, model: str, sentence: str = "cannot be had") -> bool:
+    """Let a question fail, and return whether the page shows its sentence."""
+    with pytest.raises(gr.Error) as raised, answers.asked(tab, read(photo(8, 8)), model), sentences():
+        raise ValueError(sentence)
+    return raised.value.visible
+
+
+def test_a_question_that_several_events_ask_is_refused_in_one_sentence() -> None:
+    answers = Answers()
+    assert failing(answers, "predict", "far-away")
+    assert not failing(answers, "predict", "far-away")
+    assert not failing(answers, "attention", "far-away")
+    assert failing(answers, "attention", "far-away", "another sentence")
+    assert failing(answers, "attention", "farther")
+    with answers.asked("attention", read(photo(8, 8)), "near"):
+        pass
+    assert failing(answers, "attention", "farther")  # it was chosen again
+
+
+def test_a_model_that_fails_gives_way_to_the_answer_that_stands() -> None:
+    answers = Answers()
+    failing(answers, "predict", "far-away")
+    first = catalogue.first()
+    assert answers.instead("predict", "far-away") == (first and first.name)
+    assert answers.instead("predict", "chosen-meanwhile") is None
+    with answers.asked("predict", read(photo(8, 8)), "near"):
+        pass
+    with answers.asked("predict", None, "never-asked"):
+        pass
+    failing(answers, "predict", "far-away")
+    assert answers.instead("predict", "far-away") == "near"
+    failing(answers, "attention", "near")
+    assert answers.instead("attention", "near") is None  # Predict shows its answer
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from playground.components import STATIC, ModelImage, sentences
 from playground.image import MAX_BYTES, TOO_MANY_BYTES, Picture
 from playground.models import FAMILIES, catalogue
 from playground.models.card import Card
+from playground.tabs.answers import Answers
 from playground.tabs.examples import build_gallery, first_photo, pick
 from playground.texts import say
 
@@ -27,8 +28,9 @@ TASKS = ("classification", "detection", "panoptic", "features")
 class Panel:
     """The page, the fields every tab reads, and what to listen to for a picture or a model becoming another.
 
-    `opened` holds the key of the tab that is open. `linked` are the fields of the tabs that a link carries, by name.
-    `key` is that of the tab being laid out, `shown` listens for it being opened.
+    `opened` holds the key of the tab that is open, `answers` what became of the visitor's questions. `linked` are the
+    fields of the tabs that a link carries, by name. `key` is that of the tab being laid out, `shown` listens for it
+    being opened.
     """
 
     page: gr.Blocks
@@ -36,6 +38,7 @@ class Panel:
     family: gr.Radio
     model: gr.Dropdown
     opened: gr.Textbox
+    answers: gr.State
     changes: tuple[Callable[..., Any], ...]
     linked: dict[str, Any] = field(default_factory=dict)
     key: str = ""
@@ -64,58 +67,66 @@ class Panel:
         A change is the page being loaded, another picture or another model, and `also` further events. `run` may be a
         generator, or have a last parameter `progress`, which is shown on `view`. It is to look itself whether what it
         shows is still what is asked. All such calls share one place in the queue, for there is one device. A model
-        that fails gives way to the one whose answer stands in the tab. Returns what can be cancelled.
+        that fails gives way to the one whose answer stands in the tab, and that is said once however many events
+        asked. Returns what can be cancelled.
         """
         assert self.shown is not None
-        key, answered = self.key, gr.State(None)
+        return [self.ask(listen, run, more, outputs, view) for listen in (*self.changes, *also, self.shown)]
 
-        def noted(made: Any, model: Any) -> Any:
-            return {**({} if made == gr.skip() else made), answered: model}
+    def ask(
+        self, listen: Callable[..., Any], run: Callable[..., Any], more: list[Any], outputs: list[Any], view: Any
+    ) -> Any:
+        """Call run(picture, model, *more) at one event, as `when_open` does. Returns what can be cancelled."""
+        key = self.key
 
-        def once(picture: Any, model: Any, opened: Any, *given: Any) -> Any:
-            return noted(run(picture, model, *given), model) if opened == key else gr.skip()
+        def once(picture: Any, model: Any, answers: Answers, opened: Any, *given: Any) -> Any:
+            if opened != key:
+                return gr.skip()
+            with answers.asked(key, picture, model):
+                return run(picture, model, *given)
 
         def telling(
             picture: Any,
             model: Any,
+            answers: Answers,
             opened: Any,
             progress: gr.Progress = gr.Progress(),  # noqa: B008
             *given: Any,
         ) -> Any:
-            made = run(picture, model, *given, progress=progress) if opened == key else None
-            return gr.skip() if made is None else noted(made, model)
+            if opened != key:
+                return gr.skip()
+            with answers.asked(key, picture, model):
+                return run(picture, model, *given, progress=progress)
 
-        def steps(picture: Any, model: Any, opened: Any, *given: Any) -> Iterator[Any]:
+        def steps(picture: Any, model: Any, answers: Answers, opened: Any, *given: Any) -> Iterator[Any]:
             if opened != key:
                 yield gr.skip()  # the outputs of a generator that yields nothing would be emptied
                 return
-            for made in run(picture, model, *given):
-                yield noted(made, model)
+            with answers.asked(key, picture, model):
+                yield from run(picture, model, *given)
+
+        def back(answers: Answers, model: Any) -> tuple[Any, Any]:
+            return go_back(answers.instead(key, model))
 
         tells = "progress" in inspect.signature(run).parameters
-        made = steps if inspect.isgeneratorfunction(run) else telling if tells else once
-        asked = [
-            listen(
-                made,
-                [self.picture, self.model, self.opened, *more],
-                [*outputs, answered],
-                trigger_mode="always_last",
-                show_progress_on=view,
-                concurrency_id="model",
-                concurrency_limit=1,
-                api_visibility="private",
-            )
-            for listen in (*self.changes, *also, self.shown)
-        ]
-        for event in asked:
-            event.failure(
-                go_back,
-                answered,
-                [self.family, self.model],
-                show_progress="hidden",
-                queue=False,
-                api_visibility="private",
-            )
+        asked = listen(
+            steps if inspect.isgeneratorfunction(run) else telling if tells else once,
+            [self.picture, self.model, self.answers, self.opened, *more],
+            outputs,
+            trigger_mode="always_last",
+            show_progress_on=view,
+            concurrency_id="model",
+            concurrency_limit=1,
+            api_visibility="private",
+        )
+        asked.failure(
+            back,
+            [self.answers, self.model],
+            [self.family, self.model],
+            show_progress="hidden",
+            queue=False,
+            api_visibility="private",
+        )
         return asked
 
 
@@ -208,7 +219,7 @@ def build_panel(page: gr.Blocks, first_tab: str) -> Panel:
     read.failure(None, picture, picture, js=PUT_BACK, api_visibility="private")
     # and the page being opened, which a link comes before
     changes = (following([model.change]), chosen.success, read.success)
-    return Panel(page, picture, family, model, gr.Textbox(first_tab, visible="hidden"), changes)
+    return Panel(page, picture, family, model, gr.Textbox(first_tab, visible="hidden"), gr.State(Answers()), changes)
 
 
 def pick_family(family: Any) -> Any:

@@ -139,16 +139,14 @@ def build(panel: Panel) -> None:
         **private, "concurrency_id": "model", "concurrency_limit": 1, "show_progress": "full",
         "show_progress_on": page.problem, "trigger_mode": "always_last",
     }  # fmt: skip
-    panel.when_open(page.begin, page.inputs, page.outputs, page.problem)
-    everything = [panel.picture, panel.model, *page.inputs]
+    panel.when_open(page.begin, page.inputs, page.outputs, page.problem, [page.asked.change])
     mains = {
         "patchify": page.patchify.scene, "filters": page.filters.learned, "positions": page.positions.grid,
         "depth": page.depth.view, "likeness": page.likeness.here, "twin": page.twin.view,
     }  # fmt: skip
     for key, tab in page.tabs.items():
         noted = tab.select(partial(_noted, key), None, page.open, **quick)
-        noted.then(page.begin, everything, page.outputs, **_waiting(slow, mains[key]))
-    page.asked.change(page.begin, everything, page.outputs, **slow)
+        panel.ask(noted.then, page.begin, page.inputs, page.outputs, mains[key])
     _wire_quick(page, quick)
     _wire_slow(page, panel, slow, private)
     wire(page.leaving, panel, page.held)
