@@ -62,7 +62,9 @@ def test_a_patch_can_be_clicked_or_typed_without_another_run(opened: Visit) -> N
     expect(alt).to_have_attribute("aria-label", re.compile("in row 1, column 2"), timeout=20_000)
     assert opened.runs() == before
     row.fill("9999")
-    expect(tab.locator("#pg-patches-problem")).to_contain_text("must be a whole number from 0 to", timeout=20_000)
+    problem = tab.locator("#pg-patches-problem")
+    expect(problem).to_contain_text("must be a whole number from 0 to", timeout=20_000)
+    expect(problem).to_be_in_viewport()  # though it stands above a tall figure
     expect(alt).to_have_attribute("aria-label", re.compile("in row 1, column 2"))
     row.fill("1")
     expect(tab.locator("#pg-patches-problem")).to_have_text("", timeout=20_000)
