@@ -406,6 +406,16 @@ def test_a_patch_keeps_its_place_when_the_grid_becomes_another(page: Page) -> No
     assert (made[page.likeness.row]["value"], made[page.likeness.col]["value"]) == (held.grids[-1][0] - 1, 0)
 
 
+@pytest.mark.parametrize("place", [(None, 0), (0, None), (99, 0)])
+def test_a_field_that_names_no_patch_is_refused_also_with_another_layer(page: Page, place: tuple[Any, Any]) -> None:
+    held, trace = kept("coatnet")
+    page.likeness.choose(held, trace, "like", 0, 0, 0, 5, None)
+    for layer in (0, len(held.layers) - 1):  # the fields still hold a place on the grid of the first
+        made = page.quickly(page.likeness.choose, held, 0, "like", layer, *place, 5, None)
+        assert set(made) == {page.problem}
+        assert f"must be a whole number from 0 to {held.grids[0][0] - 1}, not" in made[page.problem]
+
+
 def test_a_second_picture_of_another_size_is_compared_on_one_scale(page: Page) -> None:
     held, trace = kept("vit")
     fields = ("like", 2, 1, 1, 5, None)

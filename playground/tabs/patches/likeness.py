@@ -137,15 +137,15 @@ def settled(held: Held, wish: Wish) -> Wish:
         raise ValueError(say("likeness_how"))
     layer = held.layer(wish.layer)
     grid = held.grids[layer]
-    before = held.memo.get("grid of the patch", grid)
+    place = centre(grid)
+    if (wish.row, wish.col) != (None, None):
+        before = held.memo.get("grid of the patch", grid)  # whose row and column the fields hold
+        row = checks.whole(wish.row, say("row_plain"), 0, before[0] - 1)
+        col = checks.whole(wish.col, say("column_plain"), 0, before[1] - 1)
+        place = scaled((row, col), before, grid)
+    count = checks.whole(wish.count, say("clusters"), FEWEST, MOST)
     held.memo["grid of the patch"] = grid
-    place = centre(grid) if wish.row is None or wish.col is None else (wish.row, wish.col)
-    if wish.row is not None and before != grid and isinstance(wish.row, int) and isinstance(wish.col, int):
-        place = scaled((wish.row, wish.col), before, grid)
-        place = min(place[0], grid[0] - 1), min(place[1], grid[1] - 1)
-    row = checks.whole(place[0], say("row_plain"), 0, grid[0] - 1)
-    col = checks.whole(place[1], say("column_plain"), 0, grid[1] - 1)
-    return Wish(wish.how, layer, row, col, checks.whole(wish.count, say("clusters"), FEWEST, MOST))
+    return Wish(wish.how, layer, *place, count)
 
 
 def under(trace: Trace, grid: tuple[int, int], x: Any, y: Any) -> tuple[int, int] | None:
