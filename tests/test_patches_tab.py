@@ -35,7 +35,7 @@ from playground.trace import Trace
 LIMIT = 200_000
 FAMILIES = ("vit", "coatnet", "axial", "detr")
 NAMES = (*FAMILIES, "registers", "resnet", "beit")
-START = (None, None, 0, None, None, None, "like", None, None, None, 5, None, None, None)  # the fields before anything
+START = (None, None, 0, None, None, "like", None, None, None, 5, None, None, None)  # the fields before anything
 
 
 @pytest.fixture(scope="module")
@@ -237,22 +237,22 @@ def test_positions_on_a_grid_can_be_clicked(page: Page, name: str) -> None:
     found = positions.own(held, trace, 0)
     assert found.grid == held.grids[-1]
     event = SimpleNamespace(index=[1, 2])
-    made = page.positions.pick(held, trace, event, 0, None, None, None)
+    made = page.positions.pick(held, trace, event, 0, None, None)
     assert (made[page.positions.row]["value"], made[page.positions.col]["value"]) == (1, 2)
-    assert page.positions.pick(held, trace, SimpleNamespace(index="x"), 0, 0, 0, None) == {}
+    assert page.positions.pick(held, trace, SimpleNamespace(index="x"), 0, 0, 0) == {}
 
 
 def test_relative_tables_are_drawn_as_tiles(page: Page) -> None:
     for name in ("coatnet", "axial"):
         held, trace = kept(name)
-        made = page.positions.show(held, trace, 0, None, None, None)
+        made = page.positions.show(held, trace, 0, None, None)
         assert len(made[page.positions.grid].frames) == len(inference.parts(held.card).positions[0].relative)
         assert made[page.positions.row]["visible"] is False
 
 
 def test_vectors_of_offsets_are_compared_by_what_they_meet(page: Page) -> None:
     held, trace = kept("axial")
-    made = page.positions.show(held, trace, 0, None, None, None)
+    made = page.positions.show(held, trace, 0, None, None)
     table = inference.parts(held.card).positions[0].relative[-1]
     assert made[page.positions.grid].data[1].text == (" queries", " keys", " values")
     lengths = {line.name: line.y for line in made[page.positions.curves].data[-3:]}
@@ -265,15 +265,40 @@ def test_vectors_of_offsets_are_compared_by_what_they_meet(page: Page) -> None:
 
 def test_another_resolution_draws_the_grown_tables_of_bias(page: Page) -> None:
     held, trace = kept("coatnet")
-    usual = page.positions.show(held, trace, 0, None, None, None)
+    usual = page.positions.show(held, trace, 0, None, None)
     made = page.positions.at_side(photo(), held, 0, None, None, 2 * inference.sizes(held.card).usual)
     assert [max(line.x) for line in usual[page.positions.curves].data] == [1, 1]  # the last grid is 2 x 2
     assert [max(line.x) for line in made[page.positions.curves].data] == [3, 3]  # and then 4 x 4
     assert "interpolated in two dimensions" in made[page.positions.resized]
 
 
+def test_a_place_stays_where_it_is_on_the_picture_at_every_resolution(page: Page) -> None:
+    held, _ = kept("vit")
+    usual, step, places = inference.sizes(held.card).usual, inference.sizes(held.card).step, page.positions
+    rows, cols = held.grids[-1]
+    row, col = rows - 1, cols - 1
+    for side in (usual + step, usual + 2 * step, usual):
+        made = places.at_side(photo(), held, 0, row, col, side)
+        row, col = made[places.row]["value"], made[places.col]["value"]
+        assert f"{row}" == made[places.row]["label"].split()[-1]  # the last place of any grid
+    assert (row, col) == (rows - 1, cols - 1)
+
+
+def test_a_place_is_chosen_on_the_grid_that_is_drawn(page: Page) -> None:
+    held, trace = kept("vit")
+    allowed, places = inference.sizes(held.card), page.positions
+    rows, cols = grid_tokens(inference.at_size(photo(), held.card, allowed.usual + allowed.step)).grid
+    places.at_side(photo(), held, 0, None, None, allowed.usual + allowed.step)
+    with pytest.raises(ValueError, match="side"):
+        places.at_side(photo(), held, 0, 0, 0, 10_000)
+    made = places.choose(held, trace, 0, rows - 1, cols - 1)
+    assert made[places.row]["value"] == rows - 1
+    with pytest.raises(ValueError, match=f"from 0 to {rows - 1}, not {rows}"):
+        places.choose(held, trace, 0, rows, 0)
+
+
 def test_a_model_without_positions_says_so(page: Page) -> None:
-    made = page.positions.show(*kept("resnet"), 0, None, None, None)
+    made = page.positions.show(*kept("resnet"), 0, None, None)
     assert "No table, rotation or bias" in made[page.positions.about]
 
 

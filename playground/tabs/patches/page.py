@@ -85,13 +85,13 @@ class Page:
         if opened == "filters":
             return self.filters.show(held, trace)
         if opened == "positions":
-            return self.positions.show(held, trace, *(values[2:6] if again else (None,) * 4))
+            return self.positions.show(held, trace, *(values[2:5] if again else (None,) * 3))
         if opened == "depth":
             return self.depth.show(held, trace)
         if opened == "likeness":
-            how, layer, row, col, *others = values[6:13]
+            how, layer, row, col, *others = values[5:12]
             return self.likeness.show(held, trace, how, layer, *((row, col) if again else (None, None)), *others)
-        return self.twin.ask(picture, held, trace, values[13])
+        return self.twin.ask(picture, held, trace, values[12])
 
     def quickly(self, answer: Callable[..., Updates], held: Any, asked: Any, *values: Any) -> Updates:
         """Answer a click or a field from the kept trace, or ask anew where it had to make room; never raises aloud."""
@@ -231,7 +231,7 @@ def _wire_slow(page: Page, panel: Panel, slow: dict[str, Any], private: dict[str
 
     asked = [panel.picture, page.held]
     sized = [*places.outputs, page.problem]
-    places.side.change(at_side, [*asked, *places.inputs], sized, **_waiting(slow, places.grid))
+    places.side.change(at_side, [*asked, *places.inputs, places.side], sized, **_waiting(slow, places.grid))
     second = [*asked, like.upload, *like.inputs]
     compared = _waiting(slow, like.here)
     read = like.upload.input(beside, second, like.outputs, **compared)

@@ -61,14 +61,14 @@ class Part:
 
     @property
     def inputs(self) -> list[Any]:
-        return [self.which, self.row, self.col, self.side]
+        return [self.which, self.row, self.col]
 
     @property
     def outputs(self) -> list[Any]:
-        drawn = [self.about, self.grid, self.beside, self.place, self.curves, self.resized, self.answer]
+        drawn = [self.side, self.about, self.grid, self.beside, self.place, self.curves, self.resized, self.answer]
         return [*self.inputs, *drawn]
 
-    def show(self, held: Held, trace: Trace, which: Any, row: Any, col: Any, side: Any) -> Updates:
+    def show(self, held: Held, trace: Trace, which: Any, row: Any, col: Any) -> Updates:
         """Draw the positions at the model's own resolution."""
         parts = inference.parts(held.card)
         names = [(say(f"positions_{kind}").capitalize(), i) for i, kind in enumerate(kinds(parts))]
@@ -82,10 +82,10 @@ class Part:
             **self.draw(held, parts, own(held, trace, which), row, col),
         }
 
-    def choose(self, held: Held, trace: Trace, which: Any, row: Any, col: Any, side: Any) -> Updates:
+    def choose(self, held: Held, trace: Trace, which: Any, row: Any, col: Any) -> Updates:
         """Draw another place, or another way in which the model knows places."""
         parts = inference.parts(held.card)
-        found = held.memo.get(("at", which, side)) or own(held, trace, which)
+        found = shown(held, trace, which)
         if found.grid is not None:
             rows, cols = found.grid
             row, col = (
@@ -94,9 +94,9 @@ class Part:
             )
         return self.draw(held, parts, found, row, col)
 
-    def pick(self, held: Held, trace: Trace, event: Any, which: Any, row: Any, col: Any, side: Any) -> Updates:
+    def pick(self, held: Held, trace: Trace, event: Any, which: Any, row: Any, col: Any) -> Updates:
         """Draw the place whose small map was clicked."""
-        found = held.memo.get(("at", which, side)) or own(held, trace, which)
+        found = shown(held, trace, which)
         chosen = clicked(found, getattr(event, "index", None))
         return {} if chosen is None else self.draw(held, inference.parts(held.card), found, *chosen)
 
@@ -106,16 +106,16 @@ class Part:
         which = checks.whole(which, say("positions_kind"), 0, len(kinds(parts)) - 1)
         other = inference.at_size(picture, held.card, side)
         usual = inference.trace(picture, held.card)
-        found = own(held, usual, which)
-        if found.grid is not None:
+        before, found = shown(held, usual, which), own(held, usual, which)
+        if found.grid is not None and before.grid is not None:
             own_grid = found.grid == held.grids[-1]
             new = grid_tokens(other).grid if own_grid else stretched(found.grid, usual, other)
-            if new != found.grid and numbers_of(row, col):
-                row, col = scaled((int(row), int(col)), found.grid, new)
+            if numbers_of(row, col):
+                row, col = scaled((row, col), before.grid, new)
             found = resampled(found, new)
         elif found.tables:
             found = positions(inference.parts(held.card, side=side), which)
-        held.memo["at", which, side] = found
+        held.memo["resized"] = {which: found}
         return {self.answer: answered(held, usual, other), **self.draw(held, parts, found, row, col)}
 
     def draw(self, held: Held, parts: Parts, found: Positions, row: Any, col: Any) -> Updates:
@@ -179,6 +179,12 @@ def own(held: Held, trace: Trace, which: Any) -> Positions:
     if found.kind == "sine":  # the picture's own grid, not that of a square
         return held.kept(("sine", which), lambda: resampled(found, held.grids[-1]))
     return found
+
+
+def shown(held: Held, trace: Trace, which: Any) -> Positions:
+    """Return one way of knowing places as it is drawn: at the resolution asked for last, or the model's own."""
+    resized: dict[Any, Positions] = held.memo.get("resized", {})
+    return resized.get(which) or own(held, trace, which)
 
 
 def stretched(grid: Grid, usual: Trace, other: Trace) -> Grid:
