@@ -45,11 +45,23 @@ class Visit:
         self.tab: Page = context.new_page()
         self.faults: list[str] = []
         self.asked: list[str] = []
+        self.pending: list[str] = []  # questions on their way and the streams that bring the queue's answers
         self.tab.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
         self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.tab.on("request", lambda request: self.asked.append(request.url))
+        self.tab.on("request", lambda request: self.begun(request.url))
+        self.tab.on("requestfinished", lambda request: self.ended(request.url))
+        self.tab.on("requestfailed", lambda request: self.ended(request.url))
         self.tab.goto(address)
         expect(self.tab.locator(PLOT).first).to_be_visible(timeout=PATIENCE)
+
+    def begun(self, url: str) -> None:
+        self.asked.append(url)
+        if re.search("/gradio_api/(queue|run)/", url):
+            self.pending.append(url)
+
+    def ended(self, url: str) -> None:
+        if url in self.pending:
+            self.pending.remove(url)
 
     def headline(self) -> str:
         return self.tab.locator("#pg-headline .pg-headline").inner_text()
@@ -59,11 +71,13 @@ class Visit:
         return sum("/queue/join" in url for url in self.asked)
 
     def settle(self) -> None:
-        """Wait until no more questions are sent: other tabs ask their own after a model was chosen."""
-        before = -1
-        while before != self.runs():
-            before = self.runs()
-            self.tab.wait_for_timeout(1500)
+        """Wait until every question is answered and no more follow: other tabs ask their own after a model."""
+        for _ in range(PATIENCE // 1000):
+            before = len(self.asked)
+            self.tab.wait_for_timeout(1000)
+            if not self.pending and before == len(self.asked):
+                return
+        raise AssertionError(f"no answer yet: {self.pending}")
 
     def upload(self, path: Path) -> None:
         self.tab.set_input_files("#pg-picture input[type=file]", str(path))

@@ -40,6 +40,7 @@ def click_in(visit: Visit, where: str, across: float, down: float) -> None:  # n
 
 
 def test_a_click_asks_about_that_patch_without_another_run(opened: Visit) -> None:
+    opened.settle()
     before = opened.runs()
     click_in(opened, "#pg-map-view .pg-plot", 0.5, 0.5)
     expect(opened.tab.locator(CAPTION)).to_contain_text("the patch in row", timeout=20_000)
@@ -79,6 +80,7 @@ def test_row_and_column_can_be_typed_and_a_bad_one_leaves_the_map(opened: Visit)
 
 
 def test_layers_play_in_the_browser_alone_and_a_tile_chooses_its_head(opened: Visit) -> None:
+    opened.settle()
     label = opened.tab.locator("#pg-map-tiles .slider-label").first
     last = label.text_content()
     asked = len(opened.asked)
@@ -136,6 +138,7 @@ def look_at(visit: Visit, title: str) -> None:  # noqa: F811
 
 
 def test_gradients_run_once_more_and_ask_for_a_class(opened: Visit) -> None:
+    opened.settle()
     before = opened.runs()
     opened.tab.get_by_label("Method", exact=True).click()
     opened.tab.get_by_role("option", name="Grad-CAM").click()

@@ -146,6 +146,7 @@ def test_an_untrained_model_by_name_and_one_that_is_not_there(opened: Visit) -> 
 
 
 def test_the_table_is_sorted_in_the_browser(opened: Visit) -> None:
+    opened.settle()
     asked = opened.runs()
     numbers = opened.tab.locator("#pg-sheet tbody td:nth-child(3)")
     opened.tab.locator("#pg-sheet th button").nth(2).click()

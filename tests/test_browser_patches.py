@@ -50,6 +50,7 @@ def click_in(visit: Visit, where: str, across: float, down: float) -> None:  # n
 
 
 def test_a_patch_can_be_clicked_or_typed_without_another_run(opened: Visit) -> None:
+    opened.settle()
     tab, before = opened.tab, opened.runs()
     alt = tab.locator("#pg-patch-detail .pg-plot")
     click_in(opened, "#pg-patchify .pg-scene", 0.5, 0.1)
@@ -167,6 +168,7 @@ def test_what_is_said_of_a_patch_stays_within_the_cloud(opened: Visit) -> None:
 
 def test_alike_patches_and_a_second_picture(opened: Visit, tmp_path: Path) -> None:
     open_part(opened, "5 Alike")
+    opened.settle()
     tab, before = opened.tab, opened.runs()
     click_in(opened, "#pg-likeness .pg-plot", 0.5, 0.4)
     expect(tab.locator("#pg-nearest li")).to_have_count(7, timeout=20_000)
