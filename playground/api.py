@@ -50,8 +50,7 @@ def predict(
     `picture` is a path, the bytes of a file, an open file or a PIL picture; `model` a name from `cards()`, by default
     the bundled classifier that measured best. Classifiers give the `top_k` best classes, detectors the boxes (pixels
     of the upload) and segments scoring at least `threshold` (0 to 1; by default the score that the model's card
-    names). Raises ValueError with one sentence
-    for a bad picture, name or number.
+    names). Raises ValueError with one sentence for a bad picture, name or number.
     """
     top_k = checks.whole(top_k, "top_k", 1, MOST_CLASSES)
     least = None if threshold is None else checks.share(threshold, "threshold")
