@@ -1,18 +1,17 @@
 """What the tests of the Attention tab share: small random models that the catalogue knows, and the page's fields."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 import pytest
 import torch
-from explaining import SMALL, model_of, noise
-from safetensors.torch import save_file
+from explaining import SMALL, noise
+from known_models import known, write  # noqa: F401  a fixture
 
 from playground import inference
 from playground.image import Picture, View, read
-from playground.models import FAMILIES, Family, catalogue
+from playground.models import FAMILIES, Family
 from playground.models.card import Card
 from playground.tabs.attention.held import Held, Shown, Wish, explained, look
 from playground.tabs.attention.parts import Parts, lay_out
@@ -32,19 +31,9 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Card]:
     made = {}
     for name in NAMES:
         path = folder / f"{name}.safetensors"
-        save_file(model_of(name).state_dict(), path)
+        write(name, path)
         made[name] = replace(SMALL[name], name=name, labels=tuple("abcde"), filename=str(path))
     return made
-
-
-@pytest.fixture(autouse=True)
-def known(cards: dict[str, Card], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The catalogue knows the small models; nothing is kept from test to test."""
-    inference.forget()
-    found = catalogue.find
-    monkeypatch.setattr(catalogue, "find", lambda name: cards.get(name) or found(name))
-    yield
-    inference.forget()
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """What the tests of the Patches tab share: small random models that the catalogue knows, and the tab laid out."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 import pytest
-from explaining import SMALL, model_of, noise
-from safetensors.torch import save_file
+from explaining import SMALL, noise
+from known_models import known, write  # noqa: F401  a fixture
 
-from playground import inference
 from playground.image import Picture, read
-from playground.models import catalogue
 from playground.models.card import Card
 from playground.tabs.patches.held import Held, look
 from playground.tabs.patches.page import Page, lay_out
@@ -29,19 +26,9 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Card]:
     made = {}
     for name in NAMES:
         path = folder / f"{name}.safetensors"
-        save_file({key: value.contiguous() for key, value in model_of(name).state_dict().items()}, path)
+        write(name, path)
         made[name] = replace(SMALL[name], name=name, title=f"{name}, small", labels=tuple("abcde"), filename=str(path))
     return made
-
-
-@pytest.fixture(autouse=True)
-def known(cards: dict[str, Card], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The catalogue knows the small models; nothing is kept from test to test."""
-    inference.forget()
-    found = catalogue.find
-    monkeypatch.setattr(catalogue, "find", lambda name: cards.get(name) or found(name))
-    yield
-    inference.forget()
 
 
 @pytest.fixture(scope="module")
