@@ -16,6 +16,7 @@ from playground.tabs import TABS
 if not os.environ.get("CI"):
     pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -r requirements-dev.txt")
 
+from asking import unanswered, watch
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -45,23 +46,12 @@ class Visit:
         self.tab: Page = context.new_page()
         self.faults: list[str] = []
         self.asked: list[str] = []
-        self.pending: list[str] = []  # questions on their way and the streams that bring the queue's answers
         self.tab.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
         self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.tab.on("request", lambda request: self.begun(request.url))
-        self.tab.on("requestfinished", lambda request: self.ended(request.url))
-        self.tab.on("requestfailed", lambda request: self.ended(request.url))
+        self.tab.on("request", lambda request: self.asked.append(request.url))
+        watch(self.tab)
         self.tab.goto(address)
         expect(self.tab.locator(PLOT).first).to_be_visible(timeout=PATIENCE)
-
-    def begun(self, url: str) -> None:
-        self.asked.append(url)
-        if re.search("/gradio_api/(queue|run)/", url):
-            self.pending.append(url)
-
-    def ended(self, url: str) -> None:
-        if url in self.pending:
-            self.pending.remove(url)
 
     def headline(self) -> str:
         return self.tab.locator("#pg-headline .pg-headline").inner_text()
@@ -75,9 +65,9 @@ class Visit:
         for _ in range(PATIENCE // 1000):
             before = len(self.asked)
             self.tab.wait_for_timeout(1000)
-            if not self.pending and before == len(self.asked):
+            if not unanswered(self.tab) and before == len(self.asked):
                 return
-        raise AssertionError(f"no answer yet: {self.pending}")
+        raise AssertionError(f"no answer yet: {unanswered(self.tab)}")
 
     def upload(self, path: Path) -> None:
         self.tab.set_input_files("#pg-picture input[type=file]", str(path))
