@@ -16,8 +16,8 @@ from playground.training import command, recipes
 from playground.training.detection import target
 from playground.training.drawn import scenes
 from playground.training.loop import Run, Settings, Stage
-from playground.training.matching import Target
-from playground.training.panoptic import PanopticDetection, dense_loss, mask_loss, things_found
+from playground.training.matching import Target, Targets, dense_loss
+from playground.training.panoptic import PanopticDetection, mask_loss, segment_at, things_found
 from playground.training.recipe import ShapesRecipe
 from playground.training.regions import answers, best_segments_from, panoptic_quality
 from playground.training.session import where_the_page_looks
@@ -67,15 +67,15 @@ def test_each_cell_is_asked_for_the_segment_at_its_centre() -> None:
     segments = torch.ones(1, 8, 8, dtype=torch.int64)
     segments[:, :, 4:] = 2  # left and right halves
     halves = torch.tensor([[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 1.0]])
-    targets = [Target(torch.tensor([3, 7]), halves)]
+    targets = Targets.of([Target(torch.tensor([3, 7]), halves)])
     logits = torch.full((1, 4, 11), -30.0)
     for cell, label in enumerate((3, 7, 3, 7)):
         logits[0, cell, label] = 30.0
     right = {"logits": logits, "boxes_cxcywh": halves[[0, 1, 0, 1]][None]}
-    assert float(dense_loss(right, (2, 2), targets, segments)) == pytest.approx(0, abs=1e-4)
+    assert float(dense_loss(right, segment_at(segments, (2, 2)), targets)) == pytest.approx(0, abs=1e-4)
     wrong = {"logits": logits, "boxes_cxcywh": halves[[1, 0, 1, 0]][None]}
     box, overlap = 5 * 0.5, 2 * 1.0  # each centre is half a picture off; the boxes touch and their hull is full
-    assert float(dense_loss(wrong, (2, 2), targets, segments)) == pytest.approx(box + overlap, rel=1e-4)
+    assert float(dense_loss(wrong, segment_at(segments, (2, 2)), targets)) == pytest.approx(box + overlap, rel=1e-4)
 
 
 def test_masks_of_chosen_queries_equal_those_of_all() -> None:

@@ -15,7 +15,7 @@ from playground.training import parallel, recipes
 from playground.training.causes import cause
 from playground.training.drawn import maker
 from playground.training.loop import Run, Settings, Stage, TrainingError, train
-from playground.training.matching import Target
+from playground.training.matching import Target, Targets
 from playground.training.panoptic import PanopticDetection
 from playground.training.parallel import TeamError, plain, team
 
@@ -124,7 +124,7 @@ def test_the_cause_of_a_bad_loss_is_named(tmp_path: Path) -> None:
     good, bad = torch.ones(3, 2), torch.ones(3, 2)
     bad[1, 0] = float("inf")
     assert cause((good, bad), model).startswith("example 2 of the batch")
-    assert cause((good, [Target(torch.tensor([0]), bad)]), model).startswith("example 2 of the batch")
+    assert cause((good, Targets.of([Target(torch.tensor([0]), bad)])), model).startswith("example 1 of the batch")
     assert "too large" in cause((good, good), model)
     with torch.no_grad():
         model.bias.fill_(float("nan"))

@@ -3,12 +3,8 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
-from torch import nn
 
-from playground.training.loop import TrainingError
-from playground.training.teacher import kept_answers
 from playground.whole import replacing
 
 
@@ -51,18 +47,3 @@ def test_a_disk_that_is_full_at_the_flush_leaves_the_old_file_alone(
         part.write_text("new")
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["file.txt"]
-
-
-def test_a_teachers_answers_that_cannot_be_kept_are_said_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weights = tmp_path / "weights"
-    weights.write_bytes(b"w")
-    images = np.zeros((2, 64, 64, 3), np.uint8)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 3))
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(TrainingError, match="is the disk full"):
-        kept_answers(model, weights, images, 64, tmp_path / "cache", "cpu")
-    monkeypatch.undo()
-    found = kept_answers(model, weights, images, 64, tmp_path / "cache", "cpu")
-    assert found.shape == (2, 3)

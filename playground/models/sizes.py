@@ -52,13 +52,15 @@ def at_size(model: Any, card: Card, size: tuple[int, int]) -> nn.Module:
     """Return a model with the same weights for pictures of `size` (rows, cols); only position tables are new.
 
     Position tables are resampled as timm does: bicubic for absolute tables, as BEiT for tables of relative bias.
-    Convolutional, axial and DETR models take any size and are returned as they are. Raises ValueError.
+    Convolutional and axial models, and DETR on a backbone that has no size, take any size and are returned as they are.
+    Raises ValueError.
     """
-    if card.family in ("axial", "detr"):
+    backbone = card.options.get("backbone_options", {})
+    if card.family == "axial" or (card.family == "detr" and "img_size" not in backbone):
         return model
+    sized = {"backbone_options": {**backbone, "img_size": size}} if card.family == "detr" else {"img_size": size}
     try:
-        options = {**card.options, "img_size": size}
-        other = build_unfilled(replace(card, options=options), family_of(card).build)
+        other = build_unfilled(replace(card, options={**card.options, **sized}), family_of(card).build)
     except (TypeError, AssertionError, ValueError, RuntimeError):  # no argument of that name, or a size it refuses
         if not _any_size(model):
             raise ValueError("This model cannot be made for another size of picture; choose another model.") from None

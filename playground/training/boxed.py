@@ -1,7 +1,7 @@
 """Training a detector on pictures of one's own, with boxes in COCO's layout."""
 
 import argparse
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,15 @@ from playground.datasets.scenes import Scene
 from playground.evaluation.progress import Bar
 from playground.models import catalogue
 from playground.training import recipes
+from playground.training.loop import Stage
 from playground.training.phases import PhasedTraining
 from playground.training.publish import load_weights, measure_detector
-from playground.training.recipe import DetectorRecipe, Recipe
+from playground.training.recipe import DetectorRecipe, Phase, Recipe
 from playground.training.session import Outcome, Session, say
 
 FEWEST = 20  # pictures to train on
 HELD_OUT = 0.1  # share of them kept for the thresholds
+LR, GROUPS = 3e-4, 4  # of the learning; groups of queries
 KEPT = 1.5  # pictures to train on are kept at this many times the model's size, so that cuts stay sharp
 
 
@@ -37,15 +39,15 @@ class OwnDetector(DetectorRecipe):
 
 
 def own_detector(recipe: DetectorRecipe, names: tuple[str, ...]) -> OwnDetector:
-    """The same network for other classes; its first phase alone, since it starts from trained weights."""
+    """The same network for other classes; all of it learns, its backbone too, from the weights that are there."""
     given = {field.name: getattr(recipe, field.name) for field in fields(recipe) if field.init}
-    phase = next(phase for phase in recipe.phases if phase.kind == "whole")
+    phase = Phase("whole", 1.0, (Stage(1.0, recipe.size, 8),), LR, GROUPS)
     given |= {
         "name": recipe.name.replace("everyday", "own"),
         "title": f"{recipe.title.split(',')[0]}, {len(names)} {'class' if len(names) == 1 else 'classes'} of your own",
         "options": dict(recipe.options) | {"num_classes": len(names)},
         "names": names,
-        "phases": (replace(phase, share=1.0),),
+        "phases": (phase,),
         "base": recipe.name,
     }
     return OwnDetector(**given)

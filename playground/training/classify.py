@@ -1,7 +1,7 @@
 """The classification task: crops, flips and light colour changes made on whole batches of tensors."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,16 @@ class Augment:
     colour: float = 0.1
     mix: float = 0.0  # share of batches that are mixed, half by mixup and half by cutmix
 
+    def milder(self, strength: float) -> "Augment":
+        """The same at a strength between 0, nothing but flips, and 1, as it is."""
+        return replace(
+            self,
+            least_area=1 - strength * (1 - self.least_area),
+            aspect=self.aspect**strength,
+            colour=strength * self.colour,
+            mix=strength * self.mix,
+        )
+
 
 def normalised(images: Tensor, size: int) -> Tensor:
     """[B, 3, S, S] in 0..1 -> [B, 3, size, size] with ImageNet mean and standard deviation."""
@@ -41,20 +51,18 @@ def to_float(images: np.ndarray, device: str = "cpu") -> Tensor:
 def augmented(images: Tensor, how: Augment, generator: torch.Generator) -> Tensor:
     """Random crop (scaled back), flip, brightness, contrast, saturation, drawn for each photo. [B, 3, S, S] in 0..1."""
     count, device = len(images), images.device
-
-    def draw(low: float, high: float) -> Tensor:
-        return torch.empty(count).uniform_(low, high, generator=generator).to(device)
-
-    area = draw(how.least_area, 1.0)
-    bent = torch.exp(draw(-1, 1) * float(np.log(how.aspect)) / 2)
+    drawn = torch.rand(8, count, generator=generator).to(device)  # all at once: each way to a device costs time
+    flip = torch.where(drawn[0] < 0.5, -1.0, 1.0)
+    area, bent, right, down, *strengths = (2 * drawn[1:] - 1).unbind()  # each -1..1
+    area = 1 - (1 - how.least_area) * (area + 1) / 2
+    bent = torch.exp(bent * float(np.log(how.aspect)) / 2)
     wide, high = (area.sqrt() * bent).clamp(max=1), (area.sqrt() / bent).clamp(max=1)
-    flip = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
     theta = torch.zeros(count, 2, 3, device=device)
     theta[:, 0, 0], theta[:, 1, 1] = wide * flip, high
-    theta[:, 0, 2], theta[:, 1, 2] = draw(-1, 1) * (1 - wide), draw(-1, 1) * (1 - high)
+    theta[:, 0, 2], theta[:, 1, 2] = right * (1 - wide), down * (1 - high)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    bright, contrast, saturation = (1 + how.colour * draw(-1, 1).view(-1, 1, 1, 1) for _ in range(3))
+    bright, contrast, saturation = (1 + how.colour * strength.view(-1, 1, 1, 1) for strength in strengths)
     images = images * bright
     centre = images.mean((1, 2, 3), keepdim=True)
     images = centre + contrast * (images - centre)
@@ -78,7 +86,7 @@ def mixed(images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[
 
 
 class Classification:
-    """Photos -> classes, by cross-entropy with smoothed labels."""
+    """Photos -> classes, by cross-entropy with smoothed labels, and with a teacher's answers where there is one."""
 
     def __init__(
         self,
@@ -91,38 +99,47 @@ class Classification:
         smoothing: float = 0.1,
         device: str = "cpu",
         channels_last: bool = False,
-        taught: np.ndarray | None = None,
+        teacher: Callable[[Tensor], Tensor] | None = None,
         trust: float = 0.5,
     ) -> None:
-        """`taught` are a teacher's probabilities [N, classes] for all photos; they weigh `trust` in the targets."""
-        self.photos, self.trained_on, self.held_out = photos, trained_on, held_out
+        """`teacher` gives probabilities [B, classes] for photos [B, 3, S, S] in 0..1; they weigh `trust` in the
+        targets."""
+        self.photos, self.held_out = photos, held_out
         self.build, self.fit = build, fit
         self.augment, self.smoothing, self.device = augment, smoothing, device
         self.channels_last = channels_last
-        self.taught, self.trust = taught, trust
-        self.images = np.ascontiguousarray(photos.images)
+        self.teacher, self.trust = teacher, trust
+        self.trained_on = torch.from_numpy(trained_on)
+        self.images = torch.from_numpy(np.array(photos.images)).to(device)  # uint8: the whole set fits on a GPU
+        self.labels = torch.from_numpy(photos.labels).to(device)
+        self.varied = augment
 
     def enter(self, model: nn.Module, stage: Stage) -> None:
-        """Leave out the stage's share of patches while training; only a vision transformer can."""
-        if hasattr(model, "patch_drop"):
-            dropped = 1 - stage.keep
-            model.patch_drop = PatchDropout(dropped, model.num_prefix_tokens) if dropped else nn.Identity()
+        """Vary photos as the stage has it, and leave out its share of patches; only a vision transformer can."""
+        self.varied = self.augment.milder(stage.strength)
+        dropped = 1 - stage.keep
+        if dropped and hasattr(model, "patch_drop"):
+            model.patch_drop = PatchDropout(dropped, model.num_prefix_tokens)
+        elif isinstance(getattr(model, "patch_drop", None), PatchDropout):
+            model.patch_drop = nn.Identity()
 
     def groups(self, model: nn.Module) -> Sequence[tuple[float, list[str]]]:
         return [(1.0, [name for name, _ in model.named_parameters()])]
 
     def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
-        """(pixels [B, 3, size, size], targets [B, classes]) of photos drawn with replacement."""
-        drawn = self.trained_on[torch.randint(len(self.trained_on), (count,), generator=generator).numpy()]
-        images = augmented(to_float(self.images[drawn], self.device), self.augment, generator)
-        labels = torch.from_numpy(self.photos.labels[drawn]).to(self.device)
-        targets = F.one_hot(labels, len(self.photos.classes)).float()
+        """(pixels [B, 3, size, size], targets [B, classes]) of photos drawn with replacement.
+
+        A teacher answers the very view that the network sees, as cut, coloured and mixed, at the teacher's own size
+        (Beyer et al. 2022, arXiv 2106.05237).
+        """
+        drawn = self.trained_on[torch.randint(len(self.trained_on), (count,), generator=generator)].to(self.device)
+        images = augmented(self.images[drawn].permute(0, 3, 1, 2).float().div_(255), self.varied, generator)
+        targets = F.one_hot(self.labels[drawn], len(self.photos.classes)).float()
         targets = targets * (1 - self.smoothing) + self.smoothing / len(self.photos.classes)
-        if self.taught is not None:
-            soft = torch.from_numpy(self.taught[drawn]).to(self.device).float()
-            targets = (1 - self.trust) * targets + self.trust * soft
-        if float(torch.rand((), generator=generator)) < self.augment.mix:
+        if float(torch.rand((), generator=generator)) < self.varied.mix:
             images, targets = mixed(images, targets, generator)
+        if self.teacher is not None:
+            targets = (1 - self.trust) * targets + self.trust * self.teacher(images)
         pixels = normalised(images, size)
         if self.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
@@ -138,7 +155,7 @@ class Classification:
     def score(self, model: nn.Module, size: int) -> dict[str, float]:
         """top-1 and top-5 on at most 1000 held-out training photos, 0..1."""
         chosen = self.held_out[:1000]
-        logits = predict_logits(model, self.images, chosen, size, self.device)
+        logits = predict_logits(model, self.photos.images, chosen, size, self.device)
         best = logits.topk(5).indices.numpy()
         hits = best == self.photos.labels[chosen, None]
         return {"top-1": float(hits[:, 0].mean()), "top-5": float(hits.any(1).mean())}

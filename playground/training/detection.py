@@ -1,6 +1,7 @@
 """The detection task: scenes composed on the fly, DETR's set loss on every decoder layer."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -10,10 +11,12 @@ from torch import Tensor, nn
 from playground.datasets.nouns import Truth
 from playground.datasets.scenes import Composer, Scene
 from playground.evaluation.detection import Found, average_precision
-from playground.models.detr import Detections, detect
+from playground.models.detr import DETR, Detections, detect
+from playground.training.ahead import Ahead
 from playground.training.classify import normalised, to_float
 from playground.training.loop import Stage
-from playground.training.matching import COST, Target, set_loss, to_cxcywh
+from playground.training.matching import COST, Target, Targets, dense_loss, set_loss, smallest_around, to_cxcywh
+from playground.training.parallel import plain
 
 
 class Boxed(Protocol):
@@ -40,9 +43,31 @@ class Maker(Protocol[Made_co]):
         """Draw one scene of `size` pixels a side."""
 
 
+def with_targets(scenes: Sequence[Boxed]) -> tuple[Tensor, Targets]:
+    """Images uint8 [B, S, S, 3] and Targets of scenes, on the CPU."""
+    return torch.from_numpy(np.stack([scene.image for scene in scenes])), Targets.of([target(one) for one in scenes])
+
+
+def drawing(
+    maker: Maker[Made],
+    collated: Callable[[Sequence[Made]], tuple[object, ...]],
+    size: int,
+    count: int,
+    seed: int,
+) -> tuple[object, ...]:
+    """A batch of `count` fresh scenes, on the CPU; the same seed, the same scenes."""
+    rng = np.random.default_rng(seed)
+    return collated([maker.compose(rng, size) for _ in range(count)])
+
+
 class SceneTask(Generic[Made]):
     """What all tasks on scenes share: scenes drawn as they are needed, one network for every size, and `groups`
-    independent groups of queries while training."""
+    independent groups of queries while training. For an accelerator other processes draw them ahead.
+
+    `collated` makes a batch of scenes on the CPU: images, Targets, and what else the task needs.
+    """
+
+    collated: Callable[[Sequence[Made]], tuple[object, ...]] = staticmethod(with_targets)
 
     def __init__(
         self,
@@ -55,6 +80,7 @@ class SceneTask(Generic[Made]):
     ) -> None:
         self.maker, self.held_out, self._build = maker, held_out, build
         self.query_groups, self.device, self.channels_last = groups, device, channels_last
+        self.ahead: Ahead | None = None
 
     def build(self, size: int) -> nn.Module:
         """The network; any size will do, since DETR's positions are computed."""
@@ -71,13 +97,21 @@ class SceneTask(Generic[Made]):
         """Everything learns alike."""
         return [(1.0, [name for name, _ in model.named_parameters()])]
 
-    def drawn(self, size: int, count: int, generator: torch.Generator) -> tuple[list[Made], Tensor]:
-        """Fresh scenes, and their pixels [count, 3, size, size] with colours varied."""
-        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-        scenes = [self.maker.compose(rng, size) for _ in range(count)]
-        images = to_float(np.stack([scene.image for scene in scenes]), self.device)
-        pixels = normalised(coloured(images, generator), size)
-        return scenes, pixels.contiguous(memory_format=torch.channels_last) if self.channels_last else pixels
+    def drawn(self, size: int, count: int, generator: torch.Generator) -> tuple[Tensor, Targets, tuple[object, ...]]:
+        """Pixels [count, 3, size, size] of fresh scenes with colours varied, their Targets, and what else `collated`
+        gives, all on the device."""
+        seed = int(torch.randint(2**62, (), generator=generator))
+        if self.device == "cpu":
+            parts = drawing(self.maker, self.collated, size, count, seed)
+        else:
+            if self.ahead is None or not self.ahead.gives(size, count):
+                self.ahead = Ahead(partial(drawing, self.maker, self.collated, size, count), seed, (size, count))
+            parts = self.ahead.take()
+        images, targets, *rest = (part.to(self.device) for part in parts)  # type: ignore[attr-defined]
+        pixels = normalised(coloured(images.permute(0, 3, 1, 2).float().div_(255), generator), size)
+        if self.channels_last:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        return pixels, targets, tuple(rest)
 
 
 class Detection(SceneTask[Scene]):
@@ -104,17 +138,20 @@ class Detection(SceneTask[Scene]):
         return [(1.0, [n for n in names if not n.startswith("backbone.")]), (self.backbone_factor, backbone)]
 
     def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
-        """(pixels [B, 3, size, size], one Target a scene)."""
-        scenes, pixels = self.drawn(size, count, generator)
-        return pixels, [target(scene, self.device) for scene in scenes]
+        """(pixels [B, 3, size, size], Targets)."""
+        pixels, targets, _ = self.drawn(size, count, generator)
+        return pixels, targets
 
     def loss(self, model: nn.Module, batch: tuple[object, ...]) -> Tensor:
-        """The set loss of the last and of every earlier decoder layer."""
+        """The set loss of the last and of every earlier decoder layer, and the dense loss on the memory."""
         pixels, targets = batch
         out = model(pixels)
         layers = [(layer["logits"], layer["boxes_cxcywh"]) for layer in (*out["aux"], out)]
-        assert isinstance(targets, list)
-        return set_loss(layers, targets, self.query_groups, self.class_cost)
+        detr = plain(model)
+        assert isinstance(targets, Targets) and isinstance(detr, DETR)
+        cells = detr.heads(out["memory"])
+        found = set_loss(layers, targets, self.query_groups, self.class_cost)
+        return found + dense_loss(cells, smallest_around(targets, out["grid"]), targets)
 
     def score(self, model: nn.Module, size: int) -> dict[str, float]:
         """mAP and mAP50 on scenes of held-out training photos."""
@@ -123,10 +160,10 @@ class Detection(SceneTask[Scene]):
         return {"mAP": results["mAP"], "mAP50": results["mAP50"]}
 
 
-def target(scene: Boxed, device: str = "cpu") -> Target:
+def target(scene: Boxed) -> Target:
     """What is to be found in a scene: all its labels, and its boxes as shares of its side."""
     boxes = to_cxcywh(torch.from_numpy(scene.boxes_xyxy) / len(scene.image))
-    return Target(torch.from_numpy(scene.labels).to(device), boxes.to(device))
+    return Target(torch.from_numpy(scene.labels), boxes)
 
 
 def coloured(images: Tensor, generator: torch.Generator) -> Tensor:

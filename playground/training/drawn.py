@@ -13,7 +13,7 @@ from playground.training import recipes
 from playground.training.failures import failures
 from playground.training.loop import train
 from playground.training.panoptic import PanopticDetection, things_found
-from playground.training.publish import Results, thresholds
+from playground.training.publish import PRECISION, Results, thresholds
 from playground.training.recipe import Recipe, ShapesRecipe
 from playground.training.regions import answers, best_segments_from, panoptic_quality
 from playground.training.session import Outcome, Session, say
@@ -49,7 +49,7 @@ class ShapesSession(Session):
         assert isinstance(recipe, ShapesRecipe) and isinstance(model, DETR)
         model.eval()
         held, shown = scenes(recipe, "held out", HELD_OUT), scenes(recipe, "measured", MEASURED)
-        unsure_below, threshold = thresholds(*things_found(model, held, self.device))
+        unsure_below, threshold = thresholds(*things_found(model, held, self.device), PRECISION[recipe.task])
         boxes = average_precision(*things_found(model, shown, self.device), len(THINGS))
         above = best_segments_from(model, held, self.device)
         quality = panoptic_quality(shown, answers(model, shown, self.device, above), above)

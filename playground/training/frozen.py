@@ -13,7 +13,7 @@ from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
 from playground.training.detection import Detection, as_found, coloured, target, truths
 from playground.training.loop import Stage
-from playground.training.matching import COST, Target
+from playground.training.matching import COST, Target, Targets
 
 
 class Given(nn.Module):
@@ -73,16 +73,16 @@ class FrozenDetection(Detection):
                 shape = (count, *found.shape[1:])
                 stored = np.lib.format.open_memmap(store, mode="w+", dtype=np.float16, shape=shape)
             stored[start : start + len(scenes)] = found.half().numpy()
-            targets += [target(scene, self.device) for scene in scenes]
+            targets += [target(scene) for scene in scenes]
         assert stored is not None
         return stored, targets
 
     def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
-        """(features [B, C, rows, cols], one Target a scene), drawn with replacement."""
+        """(features [B, C, rows, cols], Targets), drawn with replacement."""
         drawn = torch.randint(len(self.targets), (count,), generator=generator)
         return (
             torch.from_numpy(self.features[drawn.numpy()]).to(self.device).float(),
-            [self.targets[int(number)] for number in drawn],
+            Targets.of([self.targets[int(number)] for number in drawn]).to(self.device),
         )
 
     def enter(self, model: nn.Module, stage: Stage) -> None:

@@ -27,13 +27,15 @@ class TrainingError(RuntimeError):
 class Stage:
     """A span of the budget: until this share of the time, `size` pixels a side and `batch` pictures a step.
 
-    `keep` is the share of patches that a vision transformer reads while training (Li et al. 2023, arXiv 2212.00794).
+    `keep` is the share of patches that a vision transformer reads while training (Li et al. 2023, arXiv 2212.00794);
+    `strength`, 0..1, that of the recipe's augmentation.
     """
 
     until: float
     size: int
     batch: int
     keep: float = 1.0
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Settings:
     channels_last: bool = False
     enter: float = 0.0  # share of the schedule that training starts at: above 0 for weights trained before
     save_every: float = 60.0  # seconds
-    score_every: float = 300.0  # seconds
+    score_every: float = 300.0  # seconds, or a sixth of the time when that is less
 
 
 class Task(Protocol):
@@ -87,6 +89,7 @@ class Run:
     def __init__(self, task: Task, settings: Settings, initial: dict[str, Tensor] | None = None) -> None:
         """`initial` are weights trained before, at any input size; without them the network is fresh."""
         self.task, self.settings = task, settings
+        torch.backends.cudnn.benchmark = True  # sizes stay the same for a whole stage
         self.elapsed, self.step, self.seen = settings.enter * 60 * settings.minutes, 0, 0
         torch.manual_seed(settings.seed)
         self.generator = torch.Generator().manual_seed(self._seed())
@@ -161,9 +164,7 @@ class Run:
         for name, parameter in parameters.items():
             found = {k: tensors[f"{k}/{name}"] for k in ("step", "exp_avg", "exp_avg_sq") if f"{k}/{name}" in tensors}
             if len(found) == 3 and found["exp_avg"].shape == parameter.shape:
-                self.optimizer.state[parameter] = {
-                    k: v.to("cpu" if k == "step" else parameter.device).clone() for k, v in found.items()
-                }
+                self.optimizer.state[parameter] = {k: v.to(parameter.device).clone() for k, v in found.items()}
 
     def save(self, path: Path) -> None:
         """Write everything needed to resume: to a second file first, flushed, then renamed over the old one."""
@@ -258,6 +259,7 @@ def train(
         run.resume(state_file)
         log(f"resumed at {run.elapsed / 60:.1f} of {settings.minutes:g} min, {run.seen} pictures seen")
     saved = scored = reported = run.elapsed
+    score_every = min(settings.score_every, 10 * settings.minutes)
     mean, recent = 0.0, (run.elapsed, run.seen)
     while run.progress < 1:
         loss = run.one_step()
@@ -271,7 +273,7 @@ def train(
             left = max(0.0, 60 * settings.minutes - run.elapsed)
             log(_line(run, mean, speed, left))
             reported, recent = run.elapsed, (run.elapsed, run.seen)
-        if run.elapsed - scored >= settings.score_every:
+        if run.elapsed - scored >= score_every:
             began = time.perf_counter()
             if parallel.leads():
                 log("held out: " + ", ".join(f"{k} {v:.4f}" for k, v in task.score(run.ema, run.size).items()))

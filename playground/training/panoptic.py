@@ -1,8 +1,7 @@
 """The panoptic task: things and stuff of drawn scenes; boxes, classes and masks in one loss.
 
 Two aids make a small detector learn fast: groups of queries (Chen et al. 2023, arXiv 2207.13085), and every memory
-cell answers too, through the same heads, for the segment that it lies in (dense supervision of the encoder, as in Zong
-et al. 2023, arXiv 2211.12860).
+cell answers too, through the same heads, for the segment that it lies in (`matching.dense_loss`).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,21 +10,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from playground.datasets.shapes import THINGS, ShapesMaker, ShapesScene
 from playground.evaluation.detection import Found, Truth, average_precision
 from playground.models.detr import DETR, detect
 from playground.training.classify import normalised, to_float
-from playground.training.detection import SceneTask, as_found, target
-from playground.training.matching import WEIGHT, Target, giou, match, set_loss, to_xyxy
+from playground.training.detection import SceneTask, as_found, with_targets
+from playground.training.matching import Targets, dense_loss, match, set_loss
 from playground.training.parallel import plain
 
-DENSE_WEIGHT = 1.0
+
+def with_segments(scenes: Sequence[ShapesScene]) -> tuple[Tensor, Targets, Tensor]:
+    """Images, Targets and maps of segments [B, S, S] of scenes, on the CPU."""
+    return *with_targets(scenes), torch.from_numpy(np.stack([scene.segments for scene in scenes]))
 
 
 class PanopticDetection(SceneTask[ShapesScene]):
     """Scenes -> classes, boxes and masks. `masks_at_once` matched queries draw their masks in each step."""
+
+    collated = staticmethod(with_segments)
 
     def __init__(
         self,
@@ -41,35 +44,34 @@ class PanopticDetection(SceneTask[ShapesScene]):
         self.masks_at_once = masks_at_once
 
     def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
-        """(pixels [B, 3, size, size], a Target a scene, segments [B, size, size], the order of masks to draw)."""
-        scenes, pixels = self.drawn(size, count, generator)
-        segments = torch.from_numpy(np.stack([s.segments for s in scenes])).to(self.device)
-        order = torch.rand(sum(len(s.labels) for s in scenes), generator=generator).to(self.device)
-        return pixels, [target(scene, self.device) for scene in scenes], segments, order
+        """(pixels [B, 3, size, size], Targets, segments [B, size, size], the order [B, T] of masks to draw)."""
+        pixels, targets, (segments,) = self.drawn(size, count, generator)
+        order = torch.rand(targets.labels.shape, generator=generator)
+        return pixels, targets, segments, order.to(self.device)
 
     def loss(self, model: nn.Module, batch: tuple[object, ...]) -> Tensor:
         """DETR's set loss on every decoder layer, the dense loss on the memory, focal and dice loss on masks."""
         pixels, targets, segments, order = batch
-        assert isinstance(targets, list) and isinstance(segments, Tensor) and isinstance(order, Tensor)
+        assert isinstance(targets, Targets) and isinstance(segments, Tensor) and isinstance(order, Tensor)
         out = model(pixels, masks=False)
         layers = [(layer["logits"], layer["boxes_cxcywh"]) for layer in (*out["aux"], out)]
         total = set_loss(layers, targets, self.query_groups)
         detr = plain(model)
         assert isinstance(detr, DETR)
-        total = total + DENSE_WEIGHT * dense_loss(detr.heads(out["memory"]), out["grid"], targets, segments)
+        total = total + dense_loss(detr.heads(out["memory"]), segment_at(segments, out["grid"]), targets)
         if self.masks_at_once:
             total = total + self._mask_loss(detr, out, targets, segments, order)
         return total
 
-    def _mask_loss(self, model: DETR, out: dict, targets: list[Target], segments: Tensor, order: Tensor) -> Tensor:
+    def _mask_loss(self, model: DETR, out: dict, targets: Targets, segments: Tensor, order: Tensor) -> Tensor:
         """Masks of some of the first group's matched queries."""
         first = model.num_queries
-        pairs = match(out["logits"][:, :first].float(), out["boxes_cxcywh"][:, :first].float(), targets)
-        pictures = torch.cat([torch.full_like(queries, number) for number, (queries, _) in enumerate(pairs)])
-        queries, objects = (torch.cat([pair[part] for pair in pairs]) for part in (0, 1))
-        chosen = order[: len(queries)].topk(min(self.masks_at_once, len(queries))).indices
-        pictures, queries, objects = pictures[chosen], queries[chosen], objects[chosen]
-        drawn = model.chosen_mask_logits(out, pictures, queries).float()  # [n, rows, cols]
+        queries = match(out["logits"][:, :first].float(), out["boxes_cxcywh"][:, :first].float(), targets)  # [B, T]
+        matched = sum(min(count, first) for count in targets.counts)
+        order = torch.where(queries >= 0, order, 2.0).flatten()
+        chosen = order.topk(min(self.masks_at_once, matched), largest=False).indices
+        pictures, objects = chosen // queries.shape[1], chosen % queries.shape[1]
+        drawn = model.chosen_mask_logits(out, pictures, queries.flatten()[chosen]).float()  # [n, rows, cols]
         wanted = (segments[pictures] == objects[:, None, None] + 1).float()  # [n, S, S]
         rows, cols = drawn.shape[-2:]
         return mask_loss(drawn, F.adaptive_avg_pool2d(wanted, (rows, cols)))
@@ -81,32 +83,13 @@ class PanopticDetection(SceneTask[ShapesScene]):
         return {"mAP": results["mAP"], "mAP50": results["mAP50"]}
 
 
-def dense_loss(cells: dict[str, Tensor], grid: tuple[int, int], targets: list[Target], segments: Tensor) -> Tensor:
-    """What each memory cell says of the segment at its centre: class, box and overlap, weighted as for queries.
-
-    cells: logits [B, HW, C+1] and boxes_cxcywh [B, HW, 4]; segments [B, S, S] number the targets from 1.
-    """
+def segment_at(segments: Tensor, grid: tuple[int, int]) -> Tensor:
+    """The number from 0 of the segment at each memory cell's centre, [B, HW], for maps [B, S, S] that count from 1."""
     rows, cols = (
         ((torch.arange(count, device=segments.device) + 0.5) * side / count).long()
         for count, side in zip(grid, segments.shape[1:], strict=True)
     )
-    there = segments[:, rows[:, None], cols[None]].flatten(1).long() - 1  # [B, HW]
-    labels = pad_sequence([t.labels for t in targets], batch_first=True).gather(1, there)  # [B, HW]
-    boxes = pad_sequence([t.boxes_cxcywh for t in targets], batch_first=True)  # [B, T, 4]
-    boxes = boxes.gather(1, there[..., None].expand(-1, -1, 4))  # [B, HW, 4]
-    counts = torch.stack([one.bincount(minlength=int(there.max()) + 1) for one in there])
-    weight = 1 / counts.gather(1, there)  # [B, HW]: each segment counts alike, however large
-    weight = weight / weight.sum()
-    found, logits = cells["boxes_cxcywh"].float(), cells["logits"].float()
-    losses = {
-        "class": (weight * F.cross_entropy(logits.mT, labels, reduction="none")).sum(),
-        "box": (weight * (found - boxes).abs().sum(-1)).sum(),
-        "giou": (weight * (1 - giou(to_xyxy(found), to_xyxy(boxes)))).sum(),
-    }
-    total = logits.new_zeros(())
-    for name, value in losses.items():
-        total = total + WEIGHT[name] * value
-    return total
+    return segments[:, rows[:, None], cols[None]].flatten(1).long() - 1
 
 
 def mask_loss(logits: Tensor, shares: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def trained(model: nn.Module, device: str) -> nn.Module:
     if size() > 1:
         called = DistributedDataParallel(called, device_ids=[torch.device(device)] if device != "cpu" else None)
     if device.startswith("cuda"):
-        called = torch.compile(called)  # type: ignore[assignment]
+        called = torch.compile(called, dynamic=False)  # type: ignore[assignment]  # a stage has one size
     return called
 
 

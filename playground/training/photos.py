@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,15 @@ from torch import Tensor, nn
 from playground.datasets import everyday, opening
 from playground.datasets.everyday import DataError, Photos
 from playground.datasets.scenes import Scene, SceneMaker
+from playground.models.detr import DETR
 from playground.training import recipes
 from playground.training.classify import Classification
-from playground.training.loop import TrainingError, train
+from playground.training.loop import train
 from playground.training.phases import PhasedTraining
 from playground.training.publish import load_weights, measure_classifier, measure_detector
 from playground.training.recipe import ClassifierRecipe, DetectorRecipe, Recipe
 from playground.training.session import Outcome, Session, say
-from playground.training.teacher import kept_answers
+from playground.training.teacher import Teacher
 
 VALIDATION_SCENES, HELD_OUT_SCENES = 1500, 500
 FEWEST = 50  # photos of one's own
@@ -86,26 +88,29 @@ class PhotoSession(Session):
         run = train(task, settings, file, resume, say, self.earlier(recipe))
         return Outcome(run.ema.state_dict(), run.minutes, run.seen, run.step)
 
-    def teaching(self, recipe: ClassifierRecipe) -> np.ndarray | None:
-        """The teacher's answers on all training photos, when the recipe has a teacher."""
+    def teaching(self, recipe: ClassifierRecipe) -> Teacher | None:
+        """The teacher, when the recipe has one; it is trained first when it is not there."""
         if not recipe.teacher:
             return None
         teacher = recipes.find(recipe.teacher)
-        path = self.place(teacher) / "model.safetensors"
-        if not path.exists():
-            raise TrainingError(f"{recipe.name} learns from {teacher.name}, which is not there; train that first.")
-        model = load_weights(teacher, path, self.device)
-        return kept_answers(model, path, self.photos.images, teacher.size, self.cache, self.device)
+        return Teacher(load_weights(teacher, self.trained(recipe, teacher), self.device), teacher.size, self.device)
 
-    def starting_state(self, recipe: DetectorRecipe) -> dict[str, Tensor]:
-        """A fresh detector with the trained weights of its backbone, which is trained first when it is not there."""
-        other = recipes.find(recipe.backbone)
+    def trained(self, recipe: Recipe, other: Recipe) -> Path:
+        """The weights of another recipe that this one leans on, trained first when they are not there."""
         path = self.place(other) / "model.safetensors"
         if not path.exists():
-            say(f"{recipe.name} starts from {other.name}, which is not there yet: training that first")
+            say(f"{recipe.name} leans on {other.name}, which is not there yet: training that first")
             self.run(other, None, True, False)
+        return path
+
+    def starting_state(self, recipe: DetectorRecipe) -> dict[str, Tensor]:
+        """A fresh detector with the trained weights of its backbone."""
+        other = recipes.find(recipe.backbone)
+        path = self.trained(recipe, other)
         torch.manual_seed(recipe.seed)
-        return recipes.backbone_state(load_weights(other, path).state_dict(), recipes.build(recipe, recipe.size))
+        model = recipes.build(recipe, recipe.size)
+        assert isinstance(model, DETR)
+        return recipes.backbone_state(load_weights(other, path).state_dict(), model)
 
     def scenes(self, recipe: DetectorRecipe, photos: Photos, indices: np.ndarray, count: int, seed: int) -> list[Scene]:
         """A fixed set of scenes from the photos at these indices."""
@@ -135,5 +140,5 @@ class PhotoSession(Session):
         if isinstance(recipe, ClassifierRecipe) and recipe.teacher:
             facts["teacher"] = f"{recipe.teacher}, its answers weighing {recipe.trust:g} in the targets"
         if isinstance(recipe, DetectorRecipe):
-            facts["backbone"] = f"started from {recipe.backbone}, trained on the same photos"
+            facts["backbone"] = f"{recipe.backbone}, trained on the same photos"
         return facts

@@ -1,6 +1,7 @@
 """Finished weights become a checkpoint: measured, with a card and a README, written whole or not at all."""
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -29,7 +31,7 @@ from playground.training.recipes import build
 from playground.whole import replacing
 
 LIMIT = 10_000_000  # bytes of one weights file
-PRECISION = 0.6  # at which the "not sure" threshold is chosen
+PRECISION = {"classification": 0.8, "detection": 0.6, "panoptic": 0.6}  # at which "not sure" begins, by task
 EVERYDAY = "Everyday, validation part (5,362 photos)"
 DATASETS = {
     "classification": EVERYDAY,
@@ -77,8 +79,8 @@ WEAKNESSES = {
 class Results:
     """What measuring found: metrics in % on pictures kept apart, and what was chosen on held-out training pictures.
 
-    `unsure_below` is the score from which answers are right at PRECISION, `threshold` that from which boxes are shown,
-    `segments_from` that above which queries contest the pixels.
+    `unsure_below` is the score from which answers are right at the task's PRECISION, `threshold` that from which boxes
+    are shown, `segments_from` that above which queries contest the pixels.
     """
 
     metrics: Mapping[str, float]
@@ -120,7 +122,8 @@ def measure_classifier(
     held_labels = train.labels[held_out]
     temperature = round(classification.fit_temperature(held, held_labels), 4)
     held_confidence = classification.softmax(held, temperature).max(1)
-    threshold = round(classification.unsure_threshold(held_confidence, held.argmax(1) == held_labels, PRECISION), 4)
+    held_right, precision = held.argmax(1) == held_labels, PRECISION[recipe.task]
+    threshold = round(classification.unsure_threshold(held_confidence, held_right, precision), 4)
     logits = predict_logits(model, validation.images, np.arange(len(validation)), recipe.size, device).numpy()
     confidence, right = classification.softmax(logits, temperature).max(1), logits.argmax(1) == validation.labels
     sure = confidence >= threshold
@@ -140,7 +143,8 @@ def measure_detector(
     recipe: DetectorRecipe, model: nn.Module, held_out: list[Scene], validation: list[Scene], device: str
 ) -> Results:
     """Measure on validation scenes; both thresholds come from held-out scenes alone."""
-    unsure_below, threshold = thresholds(detections(model, held_out, device), truths(held_out))
+    precision = PRECISION[recipe.task]
+    unsure_below, threshold = thresholds(detections(model, held_out, device), truths(held_out), precision)
     found, true = detections(model, validation, device), truths(validation)
     results = detection.average_precision(found, true, len(recipe.names))
     each = np.array([results.get(f"AP50/{label}", np.nan) for label in range(len(recipe.names))])
@@ -149,12 +153,12 @@ def measure_detector(
     return Results(metrics, wrong, unsure_below, threshold=threshold)
 
 
-def thresholds(found: Sequence[Found], true: Sequence[Truth]) -> tuple[float, float]:
-    """(score from which boxes are right at PRECISION, score from which showing them gives the best F1, in hundredths as
-    the page's slider has it; the card's default when no box is right)."""
+def thresholds(found: Sequence[Found], true: Sequence[Truth], precision: float) -> tuple[float, float]:
+    """(score from which boxes are right at this precision, score from which showing them gives the best F1, in
+    hundredths as the page's slider has it; the card's default when no box is right)."""
     best = detection.best_f1(found, true)
     shown = Card.threshold if best is None else math.floor(100 * best[0]) / 100
-    return round(detection.detection_threshold(found, true, PRECISION), 4), shown
+    return round(detection.detection_threshold(found, true, precision), 4), shown
 
 
 def publish(recipe: Recipe, folder: Path, results: Results, training: Mapping[str, Any]) -> Card:
@@ -221,12 +225,13 @@ def readme(card: Card, wrong: Failures, how: str) -> str:
 
 def chosen(card: Card) -> str:
     """What was chosen on held-out pictures, in words."""
+    precision = f"{100 * PRECISION[card.task]:.0f} %"
     if card.task == "classification":
         return (
             f"Temperature {card.temperature} and threshold {card.unsure_below}, below which an answer counts as "
-            f'"not sure", were chosen on held-out training pictures for {100 * PRECISION:.0f} % right answers.'
+            f'"not sure", were chosen on held-out training pictures for {precision} right answers.'
         )
-    sure = f"{100 * PRECISION:.0f} % of them were right"
+    sure = f"{precision} of them were right"
     from_where = f"from {card.unsure_below} on, {sure} there" if card.unsure_below < 1 else f"at no score {sure} there"
     regions = (
         f" Queries above {card.segments_from:.2f} contest the pixels, which gives the best PQ there."
@@ -248,6 +253,15 @@ def write_text(path: Path, text: str) -> None:
         raise TrainingError(f"{path.name} could not be written; is the disk full or read-only?") from error
 
 
-def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
-    """Write weights in half precision."""
-    write_tensors(path, halved(state), {"format": "pt"})
+def write_weights(path: Path, state: Mapping[str, Tensor], made: Mapping[str, Any] | None = None) -> None:
+    """Write weights in half precision, and with them how they were made: measuring may follow elsewhere."""
+    write_tensors(path, halved(state), {"format": "pt", "training": json.dumps(dict(made or {}))})
+
+
+def how_made(path: Path) -> dict[str, Any]:
+    """What `write_weights` was told of the making; nothing where it was not told."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(json.loads((file.metadata() or {}).get("training", "{}")))
+    except (OSError, SafetensorError, ValueError):
+        return {}

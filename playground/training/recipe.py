@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from playground.datasets import shapes
 from playground.models.card import Family, Task
@@ -12,7 +12,10 @@ from playground.training.loop import Settings, Stage
 
 @dataclass(frozen=True)
 class Recipe:
-    """What every recipe states. `options` are the constructor's arguments at the final size, as the card lists them."""
+    """What every recipe states. `options` are the constructor's arguments at the final size, as the card lists them.
+
+    Times, batches and rates are for two processor cores; `gpu` has what takes their place on a GPU.
+    """
 
     task: ClassVar[Task]
     name: str
@@ -30,6 +33,11 @@ class Recipe:
     seed: int = 0
     channels_last: bool = False
     bundled: bool = True
+    gpu: Mapping[str, Any] = field(default_factory=dict)
+
+    def on(self, device: str) -> Self:
+        """The recipe as this device follows it."""
+        return replace(self, **self.gpu) if device.startswith("cuda") else self
 
     @property
     def how(self) -> str:
@@ -63,9 +71,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class ClassifierRecipe(Recipe):
-    """A classifier of the 80 everyday classes. `teacher` names the checkpoint whose answers weigh `trust` in its
-    targets, beside the labels (DeiT's soft distillation, with answers computed once on the whole photos). `classes`
-    are those of somebody's own photos, in place of the 80."""
+    """A classifier of the 80 everyday classes. `teacher` names the recipe whose network's answers weigh `trust` in its
+    targets, beside the labels (DeiT's soft distillation). `classes` are those of somebody's own photos, in place of
+    the 80."""
 
     task: ClassVar[Task] = "classification"
     augment: Augment = field(default_factory=Augment)
@@ -119,7 +127,7 @@ class DetectorRecipe(Recipe):
 
     task: ClassVar[Task] = "detection"
     names: tuple[str, ...] = ()
-    backbone: str = "everyday-resnet"
+    backbone: str = ""
     phases: tuple[Phase, ...] = ()
     backbone_factor: float = 0.3
 

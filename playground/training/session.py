@@ -15,7 +15,7 @@ from playground.models import catalogue
 from playground.models.card import Card
 from playground.training import parallel
 from playground.training.loop import TrainingError
-from playground.training.publish import Results, load_weights, publish, write_weights
+from playground.training.publish import Results, how_made, load_weights, publish, write_weights
 from playground.training.recipe import Recipe
 
 
@@ -59,13 +59,14 @@ class Session(ABC):
 
     def run(self, recipe: Recipe, minutes: float | None, resume: bool, measure: bool) -> None:
         """Train (unless only measuring), then measure and write card and README."""
+        recipe = recipe.on(self.device)
         weights = self.place(recipe) / "model.safetensors"
         if not measure:
             outcome = self.learn(recipe, minutes, resume)
             if not parallel.leads():
                 return
-            write_weights(weights, outcome.state)
             facts = self.facts(recipe, outcome)
+            write_weights(weights, outcome.state, facts)
         else:
             facts = self.known_facts(recipe) | ({"note": self.note} if self.note else {})
         self.measure(recipe, load_weights(recipe, weights, self.device), facts)
@@ -101,7 +102,8 @@ class Session(ABC):
         """The command, or the commands one after the other, that made the checkpoint."""
         minutes = outcome.minutes / (1 - self.enter)
         asked = recipe.name.replace("own-", "everyday-")  # the recipe that was made to fit one's own pictures
-        said = f"python -m playground train {asked}{self.needs} --minutes {minutes:.0f}"
+        device = "" if self.device == "cpu" else f" --device {self.device.split(':')[0]}"
+        said = f"python -m playground train {asked}{self.needs} --minutes {round(minutes, 1):g}{device}"
         return f"{before['command']}; {said} --enter {self.enter:g}" if before else said
 
     def finish(self, recipe: Recipe, results: Results, facts: dict[str, Any]) -> None:
@@ -118,9 +120,12 @@ class Session(ABC):
             say("the page offers what lies in the project's checkpoints: move the folder there, or leave out --out")
 
     def known_facts(self, recipe: Recipe) -> dict[str, Any]:
-        """The facts of the card that is there."""
+        """How the weights that are there were made, as they tell themselves, or else their card."""
         try:
-            return dict(Card.from_json((self.place(recipe) / "card.json").read_text(encoding="utf-8")).training)
+            card = self.place(recipe) / "card.json"
+            return how_made(card.with_name("model.safetensors")) or dict(
+                Card.from_json(card.read_text(encoding="utf-8")).training
+            )
         except OSError as error:
             raise TrainingError(f"{recipe.name} has no card yet; train it first.") from error
 

@@ -57,7 +57,7 @@ class Dense(Classification):
     def batch(self, size: int, count: int, generator: torch.Generator) -> tuple[object, ...]:
         """(pixels, class targets, patch targets [B, N, classes + 1])."""
         drawn = torch.randint(len(self.trained_on), (count,), generator=generator).numpy()
-        images, boxes = to_float(self.images[drawn]), torch.from_numpy(self.photos.boxes_xyxy[drawn]).float()
+        images, boxes = to_float(self.photos.images[drawn]), torch.from_numpy(self.photos.boxes_xyxy[drawn]).float()
         flipped = torch.rand(count, generator=generator) < 0.5
         images = torch.where(flipped[:, None, None, None], images.flip(-1), images)
         turned = torch.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], dim=1)
