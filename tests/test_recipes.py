@@ -25,7 +25,7 @@ from playground.training.frozen import FrozenDetection, features
 from playground.training.loop import Run, Settings, Stage, TrainingError
 from playground.training.matching import Targets
 from playground.training.phases import PhasedTraining
-from playground.training.publish import Results, halved, load_weights, publish, write_weights
+from playground.training.publish import Results, halved, how_made, load_weights, publish, write_weights
 from playground.training.recipe import Phase
 
 
@@ -51,6 +51,9 @@ def test_recipes_build_what_they_say() -> None:
             assert shape == (1, recipe.options["num_classes"])
         assert len(recipe.labels) == shape[-1] - isinstance(out, dict) or recipe.labels == "everyday-80"
         assert recipe.stages[-1].until == 1.0
+        assert recipe.on("cpu") is recipe
+        there = recipe.on("cuda:0")
+        assert (there.name, there.options, there.size) == (recipe.name, recipe.options, recipe.size)
     with pytest.raises(ValueError, match="no recipe called"):
         recipes.find("../everyday-vit")
 
@@ -230,6 +233,19 @@ def test_the_command_trains_measures_and_writes(
     assert command.main(["everyday-axial", "--measure", *where]) == 0
     again = Card.from_json((tmp_path / "out" / "everyday-axial" / "card.json").read_text())
     assert again == card
+    apart = tmp_path / "apart"  # training where the validation part is not; measuring where it is
+    write_everyday(apart, photos, "train")
+    where[1] = str(apart)
+    where[3] = str(tmp_path / "other-cache")
+    capsys.readouterr()
+    assert command.main(["everyday-coatnet", "--minutes", "0.001", *where]) == 2
+    assert "val" in capsys.readouterr().err
+    made = how_made(tmp_path / "out" / "everyday-coatnet" / "model.safetensors")
+    assert made["command"].startswith("python -m playground train everyday-coatnet --data FOLDER --minutes")
+    where[1] = str(tmp_path / "data")
+    assert command.main(["everyday-coatnet", "--measure", *where]) == 0
+    measured = Card.from_json((tmp_path / "out" / "everyday-coatnet" / "card.json").read_text())
+    assert measured.training == made
     capsys.readouterr()
     for wrong, sentence in (
         (["everyday-vit", "--measure", *where], "no card yet"),
