@@ -68,7 +68,11 @@ def test_perfect_answers_cost_least_and_empty_pictures_are_fine() -> None:
     assert match(logits, boxes, targets).tolist() == [[2], [-1]]
     losses = layer_losses(logits, boxes, targets)
     assert all(float(value) == pytest.approx(0, abs=1e-5) for value in losses.values())
-    assert torch.isfinite(set_loss([(logits, boxes)], Targets.of([nothing, nothing])))
+    empty = Targets.of([nothing, nothing])
+    assert torch.isfinite(set_loss([(logits, boxes)], empty))
+    assert (smallest_around(empty, (1, 3)) == -1).all()
+    cells = {"logits": torch.tensor([0.0, 0.0, 0.0, 40.0]).expand(2, 3, 4), "boxes_cxcywh": boxes}
+    assert float(dense_loss(cells, smallest_around(empty, (1, 3)), empty)) == pytest.approx(0, abs=1e-5)
 
 
 def test_groups_of_queries_are_matched_each_by_itself() -> None:

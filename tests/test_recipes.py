@@ -67,7 +67,7 @@ def test_a_detector_starts_from_a_classifier_and_loses_its_spare_queries() -> No
     model.load_state_dict(recipes.backbone_state(given, model))
     stage = model.backbone.stages_1.blocks[0].attn
     torch.testing.assert_close(stage.qkv.weight, given["stages.1.blocks.0.attn.qkv.weight"])
-    assert max(stage.rel_pos.relative_position_bias_table.shape) == 31  # lines of 16 cells at 128 px, 8 at 64
+    assert len(stage.rel_pos.relative_position_bias_table) == 31**2  # offsets within 16 cells at 128 px, 8 at 64
     small = recipes.build(recipe, 128)
     small.load_state_dict(recipes.with_groups(model.state_dict(), 25))
     pixels = torch.randn(1, 3, 128, 128)
@@ -185,6 +185,14 @@ def test_a_vision_transformer_reads_a_share_of_its_patches_while_it_learns() -> 
     assert model.patch_drop(torch.randn(2, 257, 192)).shape == (2, 257, 192)
     task.enter(model.train(), Stage(1.0, 64, 2))
     assert model.patch_drop(torch.randn(2, 257, 192)).shape == (2, 257, 192)
+
+
+def test_photos_of_two_classes_are_scored() -> None:
+    photos = drawn_photos(8)
+    two = dataclasses.replace(photos, labels=photos.labels % 2, classes=NAMES[:2])
+    task = Classification(two, np.arange(8), np.arange(8), lambda _: torch.nn.Identity(), recipes.fit, Augment())
+    head = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64 * 64, 2))
+    assert task.score(head, 64)["top-5"] == 1.0
 
 
 def test_half_precision_refuses_what_does_not_fit() -> None:

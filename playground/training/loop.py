@@ -18,6 +18,8 @@ from playground.training.attention import fast_attention
 from playground.training.causes import cause
 from playground.whole import replacing
 
+LEAST_SCORE_EVERY = 30.0  # seconds
+
 
 class TrainingError(RuntimeError):
     """Training cannot go on or be resumed; the text is one plain sentence."""
@@ -55,7 +57,7 @@ class Settings:
     channels_last: bool = False
     enter: float = 0.0  # share of the schedule that training starts at: above 0 for weights trained before
     save_every: float = 60.0  # seconds
-    score_every: float = 300.0  # seconds, or a sixth of the time when that is less
+    score_every: float = 300.0  # seconds; in a short training a sixth of its time, but at least LEAST_SCORE_EVERY
 
 
 class Task(Protocol):
@@ -259,7 +261,7 @@ def train(
         run.resume(state_file)
         log(f"resumed at {run.elapsed / 60:.1f} of {settings.minutes:g} min, {run.seen} pictures seen")
     saved = scored = reported = run.elapsed
-    score_every = min(settings.score_every, 10 * settings.minutes)
+    score_every = min(settings.score_every, max(LEAST_SCORE_EVERY, 10 * settings.minutes))
     mean, recent = 0.0, (run.elapsed, run.seen)
     while run.progress < 1:
         loss = run.one_step()

@@ -24,7 +24,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Targets:
-    """What a batch of pictures holds, padded to its fullest one, so that nothing is done picture by picture.
+    """What a batch of pictures holds, padded to its fullest one (to one object when there is none), so that nothing is
+    done picture by picture.
 
     labels [B, T] int64, boxes_cxcywh [B, T, 4]; `counts` says how many of the T rows are objects, for each picture.
     """
@@ -38,7 +39,10 @@ class Targets:
         """The targets of single pictures, together."""
         labels = pad_sequence([target.labels for target in targets], batch_first=True)
         boxes = pad_sequence([target.boxes_cxcywh for target in targets], batch_first=True)
-        return cls(labels, boxes, tuple(len(target.labels) for target in targets))
+        counts = tuple(len(target.labels) for target in targets)
+        if not any(counts):
+            labels, boxes = labels.new_zeros(len(counts), 1), boxes.new_zeros(len(counts), 1, 4)
+        return cls(labels, boxes, counts)
 
     def to(self, device: str) -> "Targets":
         """The same on another device."""
