@@ -22,6 +22,8 @@ def trace(model: DETR, view: View, card: Card, device: torch.device, graph: bool
     mask_queries = masks = mask_attention = None
     with torch.set_grad_enabled(graph), record() as calls:
         out = model(pixels, masks=False)
+    encoder, decoder = len(out["encoder_tokens"]), len(out["decoder_tokens"])
+    calls = calls[len(calls) - encoder - 2 * decoder :]  # a backbone may attend too; its calls come before
     if model.mask_head is not None:
         with torch.no_grad():
             mask_queries = confident(out["logits"][0], card.segments_from).nonzero()[:, 0]  # [n]
@@ -44,7 +46,7 @@ def trace(model: DETR, view: View, card: Card, device: torch.device, graph: bool
             *_levels("encoder layer", memory, out["encoder_tokens"]),
             *_levels("decoder layer", queries, out["decoder_tokens"]),
         ),
-        links=_links(calls, memory, queries, len(out["encoder_tokens"]), len(out["decoder_tokens"])),
+        links=_links(calls, memory, queries, encoder, decoder),
         graph=_graph(pixels, out, calls, memory) if graph else None,
         device=str(device),
     )
