@@ -7,14 +7,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import playground as pg
+from playground import inference
 from playground.commands.evaluate import opened
 from playground.datasets.nouns import SegmentedPictures
 from playground.evaluation import detection, measuring
 from playground.evaluation.panoptic import PanopticQuality
 from playground.evaluation.report import Confusion
+from playground.image import Picture
 from playground.models import catalogue
 from playground.models.card import Card
 from playground.samples import SAMPLES
@@ -124,3 +127,17 @@ def test_a_detector_s_mistakes_are_counted_by_object() -> None:
     answer = detection.Found(np.array([2, 1, 2, 0]), np.array([0.9, 0.6, 0.8, 0.3]), boxes[[0, 1, 1, 2]])
     assert detection.confusions([answer], [truth], 0.5) == [(0, 2, 1, 1), (1, -1, 1, 2)]
     assert detection.confusions([answer], [truth], 0.95) == [(1, -1, 2, 2), (0, -1, 1, 1)]
+
+
+def test_the_detector_s_backbone_attends_too_and_its_calls_are_not_the_transformer_s() -> None:
+    """CoAtNet stands under DETR's encoder; it has one size, so for another one the network is made anew."""
+    card, picture = catalogue.find("everyday-detr"), Picture(Image.new("RGB", (200, 150), (90, 140, 60)))
+    encoder, decoder = (int(card.options[part]) for part in ("enc", "dec"))
+    for side in (128, 160):
+        trace = inference.at_size(picture, card, side)
+        assert trace.view.pixels.shape[1:] == (side, side)
+        assert [link.reads.name for link in trace.links[:encoder]] == ["memory"] * encoder
+        assert len(trace.links) == encoder + 2 * decoder
+        for link in trace.links:
+            memory = link.reads.name == "memory"
+            assert link.step.shape[1] == ((side // 16) ** 2 if memory else int(card.options["num_queries"]))
