@@ -21,9 +21,10 @@ def open_tab(visit: Visit) -> None:  # noqa: F811
 def test_a_block_is_pointed_at_clicked_and_weighed(visit: Visit) -> None:  # noqa: F811
     visit.choose_family("ViT")
     open_tab(visit)
+    depth = int(catalogue.find("everyday-vit").options["depth"])
     points = visit.tab.locator(f"{DIAGRAM} .scatterlayer .point")
-    expect(points).to_have_count(10, timeout=PATIENCE)  # patches, positions, six blocks, norm, head
-    last = points.nth(7)
+    expect(points).to_have_count(depth + 4, timeout=PATIENCE)  # patches, positions, blocks, norm, head
+    last = points.nth(depth + 1)
     last.scroll_into_view_if_needed()
     box = last.bounding_box()
     assert box is not None
@@ -32,9 +33,9 @@ def test_a_block_is_pointed_at_clicked_and_weighed(visit: Visit) -> None:  # noq
     expect(visit.tab.locator(f"{DIAGRAM} .hoverlayer")).to_contain_text("Dosovitskiy et al. 2021", timeout=20_000)
     visit.tab.mouse.click(*middle)
     details = visit.tab.locator("#pg-arch-details")
-    expect(details).to_contain_text("Stage 1 · 6: transformer block", timeout=20_000)
+    expect(details).to_contain_text(f"Stage 1 · {depth}: transformer block", timeout=20_000)
     expect(details.get_by_role("link")).to_have_attribute("href", "https://arxiv.org/abs/2010.11929")
-    expect(visit.tab.locator("#pg-arch-block input")).to_have_value(re.compile("6: transformer block"))
+    expect(visit.tab.locator("#pg-arch-block input")).to_have_value(re.compile(f"{depth}: transformer block"))
     visit.tab.get_by_label("Picture, as the model sees it").click()
     visit.tab.get_by_role("option", name="128 × 128").click()
     expect(visit.tab.locator("#pg-arch-headline")).to_contain_text("128 × 128", timeout=PATIENCE)
