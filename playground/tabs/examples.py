@@ -19,7 +19,7 @@ from playground.image import Picture, content_key, read
 from playground.samples import SAMPLES
 from playground.texts import say
 
-PHOTOS = ("tower.jpg", "lion.jpg", "cheetah.jpg", "bus.png")
+PHOTOS = ("lion.jpg", "tower.jpg", "cheetah.jpg", "bus.png")
 FOLDER = Path(MEDIA_ROOT) / "images"
 THUMBNAIL = 128
 URL = "examples"
